@@ -1,0 +1,69 @@
+//! Every bound of the engine, in one place.
+//!
+//! A bound here is part of what peers rely on; raising one is a change of format.
+
+/// Canonical bytes of one event. Larger edits are split.
+pub const EVENT_BYTES_MAX: usize = 32 * 1024;
+/// Events in a commit group: a signed head closes it at the latest here.
+pub const GROUP_EVENTS_MAX: usize = 64;
+/// Canonical bytes in a commit group.
+pub const GROUP_BYTES_MAX: usize = 32 * 1024;
+/// A segment as it travels.
+pub const SEGMENT_WIRE_BYTES_MAX: usize = 64 * 1024;
+/// The rows of a segment before compression; bounds what a hostile one may unpack to.
+pub const SEGMENT_RAW_BYTES_MAX: usize = 512 * 1024;
+/// Events in a segment.
+pub const SEGMENT_EVENTS_MAX: usize = 8 * 1024;
+/// Signed heads in a segment.
+pub const SEGMENT_HEADS_MAX: usize = 512;
+/// Bytes around the compressed rows of a segment, heads aside.
+pub const SEGMENT_HEADER_BYTES: usize = 256;
+
+/// A signed document: charter, grant, revocation, receipt.
+pub const DOCUMENT_BYTES_MAX: usize = 24 * 1024;
+/// Leaves of one log that a vector states; a device that forks more often is cut off here.
+pub const LEAVES_MAX: usize = 32;
+/// Places named in a want, to find where two histories part.
+pub const CHECKPOINTS_MAX: usize = 96;
+/// Verified segments that wait for their parents.
+pub const STAGED_SEGMENTS_MAX: usize = 256;
+/// Forks of one device that are proven; more prove nothing new.
+pub const FORKS_PROVEN_MAX: usize = 8;
+
+/// How far a foreign clock may pull ours forward, in milliseconds.
+pub const CLOCK_PULL_MS_MAX: u64 = 60_000;
+
+/// Lines of one sale.
+pub const SALE_LINES_MAX: usize = 500;
+/// Tenders of one sale.
+pub const TENDERS_MAX: usize = 16;
+/// Bytes of a SKU.
+pub const SKU_BYTES_MAX: usize = 64;
+/// Bytes of a till's name, a cashier, a reference or an idempotency key.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Minor units of one amount, if a node's configuration does not set less.
+pub const AMOUNT_MAX: i64 = 1_000_000_000_000;
+/// Thousandths of one quantity.
+pub const QUANTITY_MAX: u64 = 1_000_000_000_000;
+/// Metrics of one telemetry sample.
+pub const METRICS_MAX: usize = 64;
+
+const _: () = assert!(GROUP_BYTES_MAX >= EVENT_BYTES_MAX, "one event must fit in a group");
+const _: () = assert!(
+    // Two bytes of length an event, and zstd's worst case of 1/255 plus a frame header.
+    GROUP_BYTES_MAX + GROUP_BYTES_MAX / 128 + 2 * GROUP_EVENTS_MAX + 512 + SEGMENT_HEADER_BYTES
+        <= SEGMENT_WIRE_BYTES_MAX,
+    "one group must fit in a segment, whatever its content"
+);
+const _: () = assert!(
+    // Two kept heads are never both within one group's bounds.
+    2 * (SEGMENT_EVENTS_MAX / GROUP_EVENTS_MAX + SEGMENT_RAW_BYTES_MAX / GROUP_BYTES_MAX)
+        < SEGMENT_HEADS_MAX,
+    "a full segment's kept heads fit"
+);
+const _: () = assert!(EVENT_BYTES_MAX <= u16::MAX as usize, "segment rows have u16 lengths");
+const _: () = assert!(DOCUMENT_BYTES_MAX + 512 <= EVENT_BYTES_MAX, "a document fits in an event");
+const _: () = assert!(
+    SALE_LINES_MAX as i128 * AMOUNT_MAX as i128 * 4 < i64::MAX as i128,
+    "a sale's sums fit in an i64"
+);

@@ -1,0 +1,171 @@
+//! Facts of others: verified segments join the log of the device that signed them.
+//!
+//! Whatever was signed by a granted device is kept and folded; nothing is refused because it came
+//! second. A segment whose parent is not here yet is staged, within a bound.
+
+use thiserror::Error;
+
+use super::Replica;
+use super::span::Span;
+use crate::event::codec::{self, CodecError};
+use crate::event::{Event, Payload};
+use crate::ids::{Log, LogId, Tip};
+use crate::keys;
+use crate::limits::{LEAVES_MAX, STAGED_SEGMENTS_MAX};
+use crate::log::segment::{Link, Verified};
+use crate::store::ReadError;
+
+use super::span::event_id;
+
+/// What became of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admitted {
+    /// This many events are new; they are durable once the next batch is.
+    Joined(usize),
+    /// Its parent is not here yet; it waits.
+    Staged,
+    /// Its parent is not here, and no more may wait; it will be asked for again.
+    Dropped,
+}
+
+/// Why a segment was refused. Nothing of it was written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AdmitError {
+    /// No grant known here lets its device write its log.
+    #[error("no grant lets device {} write {:?} of {}; it is refused", .0.device, .0.lane, .0.scope)]
+    NotGranted(Log),
+    /// An event of a known kind does not decode.
+    #[error("event {seq} of device {}: {cause}", .log.device)]
+    Event {
+        /// The log.
+        log: Log,
+        /// The event.
+        seq: u64,
+        /// What is wrong with it.
+        cause: CodecError,
+    },
+    /// An epoch does not open where the chain says, or opens in the middle.
+    #[error("event {seq} of device {} does not open its epoch properly", .log.device)]
+    BadEpoch {
+        /// The log.
+        log: Log,
+        /// The event.
+        seq: u64,
+    },
+    /// The log forked too often.
+    #[error("the log of device {} has more than {LEAVES_MAX} branches; revoke it", .0.device)]
+    TooManyForks(Log),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl Replica {
+    /// Takes a verified segment, and whatever was staged behind it.
+    pub fn admit(&mut self, segment: Verified, wall_ms: u64) -> Result<Admitted, AdmitError> {
+        if !self.rights.may_write(&segment.log) {
+            return Err(AdmitError::NotGranted(segment.log));
+        }
+        let id = segment.log.id();
+        if segment.after != Tip::ROOT && !self.has(&id, &segment.after)? {
+            return Ok(self.stage(id, segment));
+        }
+        let mut joined = 0;
+        let mut ready = vec![segment];
+        while let Some(segment) = ready.pop() {
+            let to = segment.to();
+            joined += self.admit_one(&id, segment, wall_ms)?;
+            ready.extend(self.unstage(&id, &to));
+        }
+        Ok(Admitted::Joined(joined))
+    }
+
+    /// Segments that wait for a parent.
+    pub fn staged(&self) -> usize {
+        self.staged_count
+    }
+
+    fn stage(&mut self, id: LogId, segment: Verified) -> Admitted {
+        let waiting = self.staged.entry((id, segment.after)).or_default();
+        if waiting.contains(&segment) {
+            return Admitted::Staged;
+        }
+        if self.staged_count >= STAGED_SEGMENTS_MAX {
+            return Admitted::Dropped;
+        }
+        self.staged_count += 1;
+        waiting.push(segment);
+        Admitted::Staged
+    }
+
+    fn unstage(&mut self, id: &LogId, parent: &Tip) -> Vec<Verified> {
+        let ready = self.staged.remove(&(*id, *parent)).unwrap_or_default();
+        self.staged_count -= ready.len();
+        ready
+    }
+
+    fn admit_one(
+        &mut self,
+        id: &LogId,
+        segment: Verified,
+        wall_ms: u64,
+    ) -> Result<usize, AdmitError> {
+        let events = decode(&segment)?;
+        let Verified { log, after, links, .. } = segment;
+        let linear = self.logs.get(id).is_none_or(|state| state.leaves.contains_key(&after));
+        let full = self.logs.get(id).is_some_and(|state| state.leaves.len() >= LEAVES_MAX);
+        if full && !linear && !self.has(id, &links[links.len() - 1].tip)? {
+            return Err(AdmitError::TooManyForks(log));
+        }
+        self.log_state(&log);
+        let mut parent = after;
+        let mut joined = 0;
+        let mut span = Span::default();
+        for (link, event) in links.iter().zip(&events) {
+            let known = !linear && self.has(id, &link.tip)?;
+            if !known {
+                self.clock.observe(event.hlc, wall_ms);
+                self.join(id, &parent, &link.tip, &link.bytes, event)?;
+                joined += 1;
+            }
+            span = span.and(Span { events: 1, bytes: link.bytes.len() });
+            if let Some(signature) = &link.head
+                && !self.has_head(id, &link.tip)?
+            {
+                let row = keys::head(&event_id(id, &link.tip));
+                self.rows.set(row, Some(signature.0.to_vec()));
+                self.replace_head(id, &link.tip, std::mem::take(&mut span));
+            }
+            parent = link.tip;
+        }
+        Ok(joined)
+    }
+}
+
+/// Decodes every event before any is joined, and checks where epochs open.
+fn decode(segment: &Verified) -> Result<Vec<Event>, AdmitError> {
+    let Verified { log, epoch, after, links } = segment;
+    let mut events = Vec::with_capacity(links.len());
+    let mut parent = *after;
+    for Link { tip, bytes, .. } in links {
+        let event = codec::decode_event(bytes)
+            .map_err(|cause| AdmitError::Event { log: *log, seq: tip.seq, cause })?;
+        let opens = parent == Tip::ROOT || parent.epoch != *epoch;
+        let proper = match &event.payload {
+            Payload::EpochOpened(open) => {
+                opens
+                    && open.parent_epoch == parent.epoch
+                    && open.parent_seq == parent.seq
+                    && open.parent_hash == parent.hash
+            }
+            _ => !opens,
+        };
+        if !proper {
+            return Err(AdmitError::BadEpoch { log: *log, seq: tip.seq });
+        }
+        events.push(event);
+        parent = *tip;
+    }
+    Ok(events)
+}

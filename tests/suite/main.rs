@@ -1,0 +1,3 @@
+//! The suites that need the whole workspace, in one binary so that it links once.
+
+mod tidy;

@@ -1,0 +1,33 @@
+//! What both daemons share: the real world behind `Env`, and the plumbing of their HTTP APIs.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`env`] | `RealEnv`: clocks, tasks, randomness, sockets, names |
+//! | [`disk`] | `RealDisk`: one writer thread in front of a store |
+//! | [`files`], [`data_dir`] | private files, and the ones every data directory has |
+//! | [`http`] | the server: time limits, size limits, graceful stop |
+//! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
+//! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
+//! | [`client`], [`exit`] | the command line's side of the API |
+//! | [`logging`], [`signals`] | what a daemon's `main` sets up |
+//! | [`limits`] | every bound |
+//!
+//! Nothing here knows what a sale is, and nothing here decides: the daemons do.
+
+pub mod auth;
+pub mod client;
+pub mod data_dir;
+pub mod disk;
+pub mod env;
+pub mod exit;
+pub mod extract;
+pub mod files;
+pub mod host;
+pub mod http;
+pub mod limits;
+pub mod logging;
+pub mod problem;
+pub mod signals;
+
+/// The result of a process that ends with one of [`exit::Exit`]'s codes.
+pub use exit::Exit;

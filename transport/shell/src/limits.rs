@@ -1,0 +1,54 @@
+//! Every bound of the shell, in one place.
+
+use std::time::Duration;
+
+/// Body of a request, unless a route sets its own with axum's `DefaultBodyLimit`.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Request line and headers together.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers of one request.
+pub const HEADERS_MAX: usize = 64;
+/// Open connections; the next one waits in the listener's backlog.
+pub const CONNECTIONS_MAX: usize = 256;
+
+/// From the opening of a connection, or the end of an answer, to the end of the next head. So
+/// an idle connection is closed after this time too.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// From the end of a request's head to the end of its body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// A caller that takes no byte of its answer for so long is cut off.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long open requests may take to finish once the daemon stops.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a closing connection goes on reading, so that the answer is not lost to a reset.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How much it reads meanwhile.
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
+/// Pause after the system refuses to accept a connection, usually for want of descriptors.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Text of a problem's detail; it may quote what a caller sent.
+pub const DETAIL_BYTES_MAX: usize = 512;
+/// A bearer token as it arrives.
+pub const TOKEN_BYTES_MAX: usize = 128;
+/// Randomness in a token or a seed.
+pub const SECRET_BYTES: usize = 32;
+
+/// A private file of the data directory.
+pub const PRIVATE_FILE_BYTES_MAX: usize = 64 * 1024;
+/// Batches that wait for the writer thread; the next submission blocks its thread.
+pub const DISK_QUEUE_MAX: usize = 64;
+/// Addresses taken from one name.
+pub const RESOLVED_ADDRESSES_MAX: usize = 16;
+
+/// Connecting to a daemon on this machine.
+pub const CLIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// One call; checking every log of a large directory is the longest.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(600);
+/// One answer: a page of 1,000 SKUs at 500 stalls fits.
+pub const CLIENT_ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+const _: () = assert!(HEAD_BYTES_MAX >= 8 * 1024, "hyper refuses smaller buffers");
+const _: () = assert!(LINGER_BYTES_MAX >= 2 * BODY_BYTES_MAX, "a body twice too large is drained");
+const _: () = assert!(2 * SECRET_BYTES <= TOKEN_BYTES_MAX, "a token of ours fits");
+const _: () = assert!(LINGER_TIMEOUT.as_nanos() < DRAIN_TIMEOUT.as_nanos(), "a stop waits for it");

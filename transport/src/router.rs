@@ -1,0 +1,374 @@
+//! The router: every session of a device, and what passes between them and the replica.
+//!
+//! Like a session it is `handle_*` in, `poll_*` out. It is the one place where what peers send
+//! reaches the replica: documents are checked, segments verified and admitted, receipts kept and
+//! passed on. It never decides about business and never waits.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use engine::authority::{Receipt, SignedDocument};
+use engine::ids::{DeviceId, Log, Tip};
+use engine::log::segment;
+use engine::replica::Replica;
+use engine::replica::documents::ReceiptError;
+
+use crate::env::{Instant, Now};
+use crate::limits::{OUTBOX_MAX, PATHS_MAX, RECEIPTS_MAX, SESSIONS_MAX};
+use crate::session::claims::Claims;
+use crate::session::{Frame, PathId, Session, SessionError};
+use crate::wire::{Message, Peer};
+
+/// Why a path is closed, as a number for the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseCode {
+    /// The link was taken off, or the program stops.
+    Leaving = 1,
+    /// The peer sent something that does not hold.
+    Fault = 2,
+    /// The peer has no right to sync.
+    NotGranted = 3,
+    /// There are too many peers or paths.
+    Busy = 4,
+}
+
+/// A path to close.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Close {
+    /// Which.
+    pub path: PathId,
+    /// Why, for the program at the other end.
+    pub code: CloseCode,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// A join that the daemon decides about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinAsked {
+    /// Where to answer.
+    pub path: PathId,
+    /// Who asks.
+    pub peer: Peer,
+    /// With what.
+    pub join: crate::wire::Join,
+}
+
+/// Every session of one device.
+#[derive(Default)]
+pub struct Router {
+    sessions: BTreeMap<DeviceId, Session>,
+    paths: BTreeMap<PathId, Peer>,
+    claims: Claims,
+    direct: VecDeque<(PathId, Message)>,
+    closes: VecDeque<Close>,
+    joins: VecDeque<JoinAsked>,
+    faults: u64,
+}
+
+impl Router {
+    /// A connection was made, by either side.
+    pub fn handle_path_up(&mut self, path: PathId, peer: Peer, now: Now, replica: &Replica) {
+        let full = self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&peer.device);
+        self.paths.insert(path, peer);
+        if full || peer.device == replica.device() {
+            self.close(path, CloseCode::Busy, "too many peers, or a connection to oneself");
+            return;
+        }
+        let session = self
+            .sessions
+            .entry(peer.device)
+            .or_insert_with(|| Session::new(peer.device, now.instant));
+        if session.paths().count() >= PATHS_MAX {
+            self.close(path, CloseCode::Busy, "too many connections from one peer");
+            return;
+        }
+        session.handle_path_up(path, now, replica);
+    }
+
+    /// A connection is gone.
+    pub fn handle_path_down(&mut self, path: PathId) {
+        let Some(peer) = self.paths.remove(&path) else { return };
+        if let Some(session) = self.sessions.get_mut(&peer.device) {
+            session.handle_path_down(path);
+            if !session.has_path() {
+                self.claims.release_all(peer.device);
+            }
+        }
+    }
+
+    /// A message arrived.
+    pub fn handle_message(
+        &mut self,
+        path: PathId,
+        message: Message,
+        now: Now,
+        replica: &mut Replica,
+    ) {
+        let Some(peer) = self.paths.get(&path).copied() else { return };
+        if let Message::Join(join) = message {
+            self.joins.push_back(JoinAsked { path, peer, join });
+            return;
+        }
+        if let Err(error) = self.take_message(peer.device, message, now, replica) {
+            self.fail(path, &error);
+        }
+    }
+
+    fn take_message(
+        &mut self,
+        peer: DeviceId,
+        message: Message,
+        now: Now,
+        replica: &mut Replica,
+    ) -> Result<(), SessionError> {
+        let greeting = matches!(message, Message::Hello(_));
+        match &message {
+            Message::Hello(hello) => {
+                for charter in &hello.charter {
+                    replica.take_charter(charter)?;
+                }
+                for grant in &hello.grant {
+                    replica.take_grant(grant)?;
+                }
+            }
+            Message::Have(have) => {
+                for grant in have.grants.iter().take(crate::limits::GRANTS_MAX) {
+                    replica.take_grant(grant)?;
+                }
+            }
+            Message::Receipts(receipts) => self.take_receipts(peer, receipts, replica)?,
+            _ => {}
+        }
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        session.handle_message(message, now, replica, &mut self.claims)?;
+        if greeting {
+            self.greet_with_receipts(peer, replica)?;
+        }
+        Ok(())
+    }
+
+    /// A segment arrived.
+    pub fn handle_segment(&mut self, path: PathId, bytes: &[u8], now: Now, replica: &mut Replica) {
+        let Some(peer) = self.paths.get(&path).copied() else { return };
+        if let Err(error) = self.take_segment(peer.device, bytes, now, replica) {
+            self.fail(path, &error);
+        }
+    }
+
+    fn take_segment(
+        &mut self,
+        peer: DeviceId,
+        bytes: &[u8],
+        now: Now,
+        replica: &mut Replica,
+    ) -> Result<(), SessionError> {
+        let open = self.sessions.get_mut(&peer).filter(|session| session.is_open());
+        let session = open.ok_or(SessionError::Unexpected("a segment"))?;
+        let log = segment::peek_log(bytes)?;
+        let rights = replica.rights();
+        // What a peer may not hold it cannot relay, and what we may not hold we do not take.
+        if !rights.may_read(&peer, &log) || !rights.may_read(&replica.device(), &log) {
+            return Err(SessionError::NotGranted);
+        }
+        let verified = segment::unpack(bytes)?;
+        session.handle_segment(&log, now);
+        replica.admit(verified, now.wall_ms)?;
+        Ok(())
+    }
+
+    /// A batch is durable; the leaves of these logs moved.
+    pub fn handle_committed(&mut self, logs: &[Log], now: Now, replica: &Replica) {
+        let mut failed = Vec::new();
+        for session in self.sessions.values_mut().filter(|session| session.has_path()) {
+            if let Err(error) = session.handle_committed(logs, now, replica, &mut self.claims) {
+                failed.extend(session.paths().next().map(|path| (path, error)));
+            }
+        }
+        for (path, error) in failed {
+            self.fail(path, &error);
+        }
+        self.enforce(now, replica);
+    }
+
+    /// A timer ran out.
+    pub fn handle_timeout(&mut self, now: Now, replica: &Replica) {
+        let mut failed = Vec::new();
+        for session in self.sessions.values_mut() {
+            if session.poll_timeout().is_some_and(|due| due <= now.instant)
+                && let Err(error) = session.handle_timeout(now, replica, &mut self.claims)
+            {
+                failed.extend(session.paths().next().map(|path| (path, error)));
+            }
+        }
+        for (path, error) in failed {
+            self.fail(path, &error);
+        }
+    }
+
+    /// When [`Router::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.sessions.values().filter_map(Session::poll_timeout).min()
+    }
+
+    /// The next thing to send, on a path that is `ready` to take it.
+    pub fn poll_transmit(
+        &mut self,
+        now: Now,
+        replica: &Replica,
+        ready: &dyn Fn(PathId) -> bool,
+    ) -> Option<(PathId, Frame)> {
+        if let Some((path, message)) = self.direct.pop_front() {
+            return Some((path, Frame::Message(message)));
+        }
+        let mut failed = None;
+        for session in self.sessions.values_mut() {
+            match session.poll_transmit(now, replica, ready) {
+                Ok(Some(out)) => return Some(out),
+                Ok(None) => {}
+                Err(error) => failed = session.paths().next().map(|path| (path, error)),
+            }
+        }
+        if let Some((path, error)) = failed {
+            self.fail(path, &error);
+        }
+        None
+    }
+
+    /// The next path to close.
+    pub fn poll_close(&mut self) -> Option<Close> {
+        self.closes.pop_front()
+    }
+
+    /// The next join to decide about.
+    pub fn poll_join(&mut self) -> Option<JoinAsked> {
+        self.joins.pop_front()
+    }
+
+    /// Answers on a path that has no session yet.
+    pub fn answer(&mut self, path: PathId, message: Message) {
+        if self.direct.len() < OUTBOX_MAX {
+            self.direct.push_back((path, message));
+        }
+    }
+
+    /// Closes every path: the link is taken off, or the program stops.
+    pub fn close_all(&mut self, reason: &str) {
+        for path in self.paths.keys().copied().collect::<Vec<_>>() {
+            self.close(path, CloseCode::Leaving, reason);
+        }
+    }
+
+    /// Every session, in device order.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values()
+    }
+
+    /// The session with a peer.
+    pub fn session(&self, peer: &DeviceId) -> Option<&Session> {
+        self.sessions.get(peer)
+    }
+
+    /// Sessions ended because of what a peer sent.
+    pub fn faults(&self) -> u64 {
+        self.faults
+    }
+
+    /// Sends a receipt to the device whose log it is for, or else to whoever relayed the log.
+    pub fn send_receipt(&mut self, log: &Log, receipt: &SignedDocument) {
+        let message = || Message::Receipts(vec![receipt.clone()]);
+        if let Some(owner) = self.sessions.get_mut(&log.device).filter(|s| s.is_open()) {
+            owner.send(message());
+            return;
+        }
+        for session in self.sessions.values_mut().filter(|session| session.is_open()) {
+            if session.delivered().contains(log) {
+                session.send(message());
+            }
+        }
+    }
+
+    /// Keeps receipts, and passes those for others' logs on to their devices.
+    fn take_receipts(
+        &mut self,
+        peer: DeviceId,
+        receipts: &[SignedDocument],
+        replica: &mut Replica,
+    ) -> Result<(), SessionError> {
+        if receipts.len() > RECEIPTS_MAX {
+            return Err(SessionError::TooMany("receipts"));
+        }
+        for document in receipts {
+            let later = match replica.take_receipt(document) {
+                Ok(later) => later,
+                Err(ReceiptError::Document(error)) => return Err(error.into()),
+                Err(ReceiptError::Read(error)) => return Err(error.into()),
+                Err(_) => false,
+            };
+            let receipt: Receipt = document.reopen()?;
+            let owner = receipt.log.device;
+            if later && owner != replica.device() && owner != peer {
+                self.send_receipt(&receipt.log, document);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a peer that greeted the receipts held for its logs, and notices a control that holds
+    /// less than it once receipted.
+    fn greet_with_receipts(
+        &mut self,
+        peer: DeviceId,
+        replica: &mut Replica,
+    ) -> Result<(), SessionError> {
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let logs: Vec<Log> = replica.vector().0.keys().copied().collect();
+        for log in &logs {
+            if log.device == peer {
+                for (document, _) in replica.receipts(log)? {
+                    session.send(Message::Receipts(vec![document]));
+                }
+            } else if log.device == replica.device()
+                && let Some((_, receipt)) = replica.receipt(log, &peer)?
+            {
+                let now: &[Tip] = session.theirs().leaves(log);
+                let mut kept = true;
+                for leaf in &receipt.leaves {
+                    kept &= replica.covers(log, now, leaf)? || !replica.holds(log, leaf)?;
+                }
+                if !kept {
+                    replica.drop_receipt(log, &peer);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the sessions of devices whose rights ended.
+    fn enforce(&mut self, now: Now, replica: &Replica) {
+        let ended: Vec<PathId> = self
+            .sessions
+            .values()
+            .filter(|session| {
+                session.is_open() && !replica.rights().may_sync(&session.peer(), now.wall_ms)
+            })
+            .flat_map(Session::paths)
+            .collect();
+        for path in ended {
+            self.close(path, CloseCode::NotGranted, "this device's grant was revoked or has ended");
+        }
+    }
+
+    fn fail(&mut self, path: PathId, error: &SessionError) {
+        self.faults += 1;
+        let code = match error {
+            SessionError::NotGranted => CloseCode::NotGranted,
+            _ => CloseCode::Fault,
+        };
+        self.close(path, code, &error.to_string());
+    }
+
+    fn close(&mut self, path: PathId, code: CloseCode, reason: &str) {
+        self.closes.push_back(Close { path, code, reason: reason.to_owned() });
+        self.handle_path_down(path);
+    }
+}

@@ -1,0 +1,154 @@
+//! Greetings and announcements: who we are, and what we hold.
+
+use engine::authority::SignedDocument;
+use engine::ids::Log;
+use engine::log::segment::Codec;
+use engine::log::vector::VersionVector;
+use engine::replica::Replica;
+
+use super::claims::Claims;
+use super::{Session, SessionError, accept};
+use crate::env::Now;
+use crate::limits::{GRANTS_MAX, HAVE_LOGS_MAX};
+use crate::wire::{Have, Hello, Message, PROTOCOL};
+
+impl Session {
+    /// Queues a `Hello`. It states the vector when the peer's rights are known already.
+    pub(super) fn greet(&mut self, replica: &Replica) {
+        let rights = replica.rights();
+        let known = rights.is_control(&self.peer) || rights.grant(&self.peer).is_some();
+        let shared = self.shared(replica);
+        let have = (known && shared.0.len() <= HAVE_LOGS_MAX).then_some(shared);
+        self.announced = have.clone().unwrap_or_default();
+        let hello = Hello {
+            protocol: (PROTOCOL, PROTOCOL),
+            codecs: Codec::ALL.iter().map(|codec| *codec as u8).collect(),
+            tenant: replica.tenant(),
+            charter: rights.signed_charter().cloned(),
+            grant: rights.signed_grant(&replica.device()).cloned(),
+            have,
+        };
+        self.outbox.push_front(Message::Hello(Box::new(hello)));
+    }
+
+    /// The peer greeted: agree on a codec, check its rights, learn what it holds.
+    pub(super) fn handle_hello(
+        &mut self,
+        hello: Hello,
+        now: Now,
+        replica: &Replica,
+        claims: &mut Claims,
+    ) -> Result<(), SessionError> {
+        self.codec = accept(&hello, replica)?;
+        let rights = replica.rights();
+        if !rights.may_sync(&self.peer, now.wall_ms) {
+            return Err(SessionError::NotGranted);
+        }
+        self.greeted = true;
+        self.peer_is_control = rights.is_control(&self.peer);
+        self.reset_feeds();
+        self.asked.clear();
+        let shared = self.shared(replica);
+        let peer = self.peer;
+        // Grants travel in `Have`: whoever will be asked for another's log must send its grant.
+        if shared != self.announced || shared.0.keys().any(|log| log.device != peer) {
+            self.announce_all(replica);
+        }
+        match hello.have {
+            Some(vector) => {
+                let have = Have { full: true, vector, grants: Vec::new() };
+                self.handle_have(have, now, replica, claims)
+            }
+            None => self.start_pushes(replica),
+        }
+    }
+
+    /// What the peer holds, in full or in part.
+    pub(super) fn handle_have(
+        &mut self,
+        have: Have,
+        now: Now,
+        replica: &Replica,
+        claims: &mut Claims,
+    ) -> Result<(), SessionError> {
+        if have.vector.0.len() > HAVE_LOGS_MAX || have.grants.len() > GRANTS_MAX {
+            return Err(SessionError::TooMany("have"));
+        }
+        if have.full {
+            self.theirs = VersionVector::default();
+        }
+        let rights = replica.rights();
+        let logs: Vec<Log> = have.vector.0.keys().copied().collect();
+        for (log, leaves) in have.vector.0 {
+            let entitled = rights.may_read(&self.peer, &log);
+            if entitled && leaves.len() <= engine::limits::LEAVES_MAX + 1 {
+                self.theirs.set(log, leaves);
+            }
+        }
+        self.acknowledge(&logs, replica)?;
+        if have.full {
+            self.start_pushes(replica)?;
+        }
+        self.ask_for(logs, now, replica, claims)
+    }
+
+    /// Announces everything anew.
+    pub(super) fn announce_all(&mut self, replica: &Replica) {
+        self.grants_sent.clear();
+        let shared = self.shared(replica);
+        self.unannounced.clear();
+        self.announced = VersionVector::default();
+        let mut full = true;
+        let logs: Vec<Log> = shared.0.keys().copied().collect();
+        let mut chunks: Vec<&[Log]> = logs.chunks(HAVE_LOGS_MAX).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        for chunk in chunks {
+            let vector = shared.filtered(|log| chunk.contains(log));
+            self.queue_have(full, vector, replica);
+            full = false;
+        }
+    }
+
+    /// Announces the logs whose leaves moved.
+    pub(super) fn announce(&mut self, replica: &Replica) {
+        if !self.greeted || self.unannounced.is_empty() {
+            return;
+        }
+        let mut logs = std::mem::take(&mut self.unannounced);
+        if logs.len() > HAVE_LOGS_MAX {
+            let rest = logs.iter().nth(HAVE_LOGS_MAX).copied();
+            self.unannounced = rest.map(|rest| logs.split_off(&rest)).unwrap_or_default();
+        }
+        let mut vector = VersionVector::default();
+        for log in logs {
+            let leaves = replica.vector().leaves(&log);
+            if leaves != self.announced.leaves(&log) {
+                vector.set(log, leaves.to_vec());
+            }
+        }
+        if !vector.0.is_empty() {
+            self.queue_have(false, vector, replica);
+        }
+    }
+
+    fn queue_have(&mut self, full: bool, vector: VersionVector, replica: &Replica) {
+        let mut grants: Vec<SignedDocument> = Vec::new();
+        for log in vector.0.keys() {
+            let new = log.device != self.peer && grants.len() < GRANTS_MAX;
+            if new && self.grants_sent.insert(log.device) {
+                grants.extend(replica.rights().signed_grant(&log.device).cloned());
+            }
+        }
+        for (log, leaves) in &vector.0 {
+            self.announced.set(*log, leaves.clone());
+        }
+        self.outbox.push_back(Message::Have(Have { full, vector, grants }));
+    }
+
+    /// What the peer may know that we hold.
+    fn shared(&self, replica: &Replica) -> VersionVector {
+        replica.vector().filtered(|log| replica.rights().may_read(&self.peer, log))
+    }
+}

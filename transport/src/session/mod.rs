@@ -1,0 +1,360 @@
+//! One sync session per peer: a state machine without input or output of its own.
+//!
+//! Methods come in three kinds: `handle_*` tell it what happened, `poll_*` ask what is to be done,
+//! and the rest look at it. Connections are inputs: each is a path with an id, and one session may
+//! run over several. The session reads the replica it is handed and never writes to it; segments
+//! that arrive are handed on by the router.
+//!
+//! # The protocol, as a conversation
+//!
+//! 1. Each side says `Hello` with what it holds (its version vector).
+//! 2. A stall pushes its own logs to a control at once: the vector says where to begin.
+//! 3. Everything else is pulled: who lacks something says `Want`, naming places it holds; the
+//!    other sends segments from the last place that both have.
+//! 4. What became durable is announced with `Have`, which also frees the sender's window.
+//! 5. A control answers with `Receipts`.
+//!
+//! Whatever is lost is found by pings (they carry a hash of what was announced) and by timers.
+
+mod ask;
+pub mod claims;
+mod feed;
+mod greet;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use engine::ids::{DeviceId, Lane, Log, Tip};
+use engine::log::segment::Codec;
+use engine::log::vector::VersionVector;
+use engine::replica::Replica;
+use engine::replica::query::CutError;
+use engine::store::ReadError;
+use thiserror::Error;
+
+use crate::env::{Instant, Now};
+use crate::limits::{OUTBOX_MAX, PING_EVERY, RESEND_AFTER};
+use crate::wire::{Hello, Message, Ping, Pong};
+
+use claims::Claims;
+pub use feed::Feed;
+
+/// Names a connection to a peer; never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PathId(pub u64);
+
+/// Something to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// On the control stream.
+    Message(Message),
+    /// On a stream of its own, at the priority of its lane.
+    Segment {
+        /// The lane.
+        lane: Lane,
+        /// The segment's bytes.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Why a session ends.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// No common protocol version.
+    #[error("the peer speaks protocol {0} to {1}, and this program speaks 1; upgrade the older one")]
+    Protocol(u16, u16),
+    /// Another tenant's device.
+    #[error("the peer belongs to another tenant")]
+    OtherTenant,
+    /// No grant, or an expired or revoked one.
+    #[error("the peer has no valid grant; invite it again if it should have one")]
+    NotGranted,
+    /// Something that must come later came first.
+    #[error("the peer sent {0} before its hello")]
+    Unexpected(&'static str),
+    /// More than a message may hold.
+    #[error("the peer's {0} names too many logs")]
+    TooMany(&'static str),
+    /// A document did not hold.
+    #[error(transparent)]
+    Document(#[from] engine::authority::DocumentError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A segment could not be cut.
+    #[error(transparent)]
+    Cut(#[from] CutError),
+    /// A segment did not hold.
+    #[error(transparent)]
+    Segment(#[from] engine::log::segment::SegmentError),
+    /// An event was not acceptable.
+    #[error(transparent)]
+    Admit(#[from] engine::replica::admit::AdmitError),
+}
+
+/// One peer.
+pub struct Session {
+    peer: DeviceId,
+    paths: BTreeSet<PathId>,
+    greeted: bool,
+    codec: Codec,
+    peer_is_control: bool,
+    /// What the peer has said it holds.
+    theirs: VersionVector,
+    /// What the peer has been told.
+    announced: VersionVector,
+    /// Logs whose leaves moved since.
+    unannounced: BTreeSet<Log>,
+    grants_sent: BTreeSet<DeviceId>,
+    feeds: BTreeMap<(Lane, Log), Feed>,
+    unacked: VecDeque<feed::Unacked>,
+    in_flight: usize,
+    resend_after: Duration,
+    asked: BTreeMap<Log, ask::Asked>,
+    outbox: VecDeque<Message>,
+    next_ping: Instant,
+    nonce: u64,
+    last_heard: Instant,
+    delivered: BTreeSet<Log>,
+}
+
+impl Session {
+    /// A session with `peer`, without a path yet.
+    pub fn new(peer: DeviceId, now: Instant) -> Self {
+        Self {
+            peer,
+            paths: BTreeSet::new(),
+            greeted: false,
+            codec: Codec::Plain,
+            peer_is_control: false,
+            theirs: VersionVector::default(),
+            announced: VersionVector::default(),
+            unannounced: BTreeSet::new(),
+            grants_sent: BTreeSet::new(),
+            feeds: BTreeMap::new(),
+            unacked: VecDeque::new(),
+            in_flight: 0,
+            resend_after: RESEND_AFTER,
+            asked: BTreeMap::new(),
+            outbox: VecDeque::new(),
+            next_ping: now.after(PING_EVERY),
+            nonce: 0,
+            last_heard: now,
+            delivered: BTreeSet::new(),
+        }
+    }
+
+    /// The peer.
+    pub fn peer(&self) -> DeviceId {
+        self.peer
+    }
+
+    /// Whether both sides have greeted and a path is up.
+    pub fn is_open(&self) -> bool {
+        self.greeted && !self.paths.is_empty()
+    }
+
+    /// Whether any path is up.
+    pub fn has_path(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
+    /// The paths that are up.
+    pub fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
+        self.paths.iter().copied()
+    }
+
+    /// What the peer has said it holds.
+    pub fn theirs(&self) -> &VersionVector {
+        &self.theirs
+    }
+
+    /// When the peer was last heard.
+    pub fn last_heard(&self) -> Instant {
+        self.last_heard
+    }
+
+    /// Logs of others that came through this peer.
+    pub fn delivered(&self) -> &BTreeSet<Log> {
+        &self.delivered
+    }
+
+    /// Segment bytes on their way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// A connection to the peer is up: greet on it.
+    pub fn handle_path_up(&mut self, path: PathId, now: Now, replica: &Replica) {
+        self.paths.insert(path);
+        self.last_heard = now.instant;
+        self.greet(replica);
+    }
+
+    /// A connection is gone. What was on its way is forgotten; the next `Hello` tells what of it
+    /// arrived.
+    pub fn handle_path_down(&mut self, path: PathId) {
+        self.paths.remove(&path);
+        if self.paths.is_empty() {
+            self.greeted = false;
+            self.outbox.clear();
+            self.feeds.clear();
+            self.unacked.clear();
+            self.in_flight = 0;
+            self.asked.clear();
+            self.unannounced.clear();
+            self.grants_sent.clear();
+        }
+    }
+
+    /// Takes a message that changes nothing but this session. Documents in it were taken in by
+    /// the router before.
+    pub fn handle_message(
+        &mut self,
+        message: Message,
+        now: Now,
+        replica: &Replica,
+        claims: &mut Claims,
+    ) -> Result<(), SessionError> {
+        self.last_heard = now.instant;
+        match message {
+            Message::Hello(hello) => return self.handle_hello(*hello, now, replica, claims),
+            _ if !self.greeted => return Err(SessionError::Unexpected("a message")),
+            Message::Have(have) => return self.handle_have(have, now, replica, claims),
+            Message::Want(wants) => return self.handle_want(wants, replica),
+            Message::Ping(ping) => self.handle_ping(ping),
+            Message::Pong(pong) => self.handle_pong(pong, replica),
+            Message::Receipts(_) | Message::Join(_) | Message::Joined(_) => {}
+        }
+        Ok(())
+    }
+
+    fn handle_ping(&mut self, ping: Ping) {
+        let current = self.theirs.hash() == ping.announced;
+        self.outbox.push_back(Message::Pong(Pong { nonce: ping.nonce, current }));
+    }
+
+    fn handle_pong(&mut self, pong: Pong, replica: &Replica) {
+        if pong.nonce == self.nonce && !pong.current {
+            self.announce_all(replica);
+        }
+    }
+
+    /// A segment of `log` arrived from this peer.
+    pub fn handle_segment(&mut self, log: &Log, now: Now) {
+        self.last_heard = now.instant;
+        if log.device != self.peer {
+            self.delivered.insert(*log);
+        }
+        if let Some(asked) = self.asked.get_mut(log) {
+            asked.progressed(now.instant);
+        }
+    }
+
+    /// The leaves of these logs moved, durably.
+    pub fn handle_committed(
+        &mut self,
+        logs: &[Log],
+        now: Now,
+        replica: &Replica,
+        claims: &mut Claims,
+    ) -> Result<(), SessionError> {
+        if !self.greeted {
+            return Ok(());
+        }
+        let peer = self.peer;
+        for log in logs.iter().filter(|log| replica.rights().may_read(&peer, log)) {
+            self.unannounced.insert(*log);
+            self.wake_feed(log, replica)?;
+        }
+        self.ask_for(logs.iter().copied(), now, replica, claims)
+    }
+
+    /// Queues a message for the peer.
+    pub fn send(&mut self, message: Message) {
+        self.outbox.push_back(message);
+    }
+
+    /// A timer ran out.
+    pub fn handle_timeout(
+        &mut self,
+        now: Now,
+        replica: &Replica,
+        claims: &mut Claims,
+    ) -> Result<(), SessionError> {
+        if self.paths.is_empty() {
+            return Ok(());
+        }
+        if now.instant >= self.next_ping {
+            self.next_ping = now.instant.after(PING_EVERY);
+            self.ping(replica);
+        }
+        if self.greeted {
+            self.resend_late(now.instant, replica)?;
+            self.ask_again(now, replica, claims)?;
+        }
+        Ok(())
+    }
+
+    fn ping(&mut self, replica: &Replica) {
+        if !self.greeted {
+            // The hello may have been lost.
+            self.greet(replica);
+            return;
+        }
+        self.nonce += 1;
+        let announced = self.announced.hash();
+        self.outbox.push_back(Message::Ping(Ping { nonce: self.nonce, announced }));
+    }
+
+    /// When [`Session::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.paths.is_empty() {
+            return None;
+        }
+        let resend = self.unacked.front().map(|sent| sent.at.after(self.resend_after));
+        let ask = self.asked.values().map(ask::Asked::due).min();
+        [Some(self.next_ping), resend, ask].into_iter().flatten().min()
+    }
+
+    /// The next thing to send, on the first path that is `ready` to take it. What waits meanwhile
+    /// is what follows from the replica, and a bounded outbox.
+    pub fn poll_transmit(
+        &mut self,
+        now: Now,
+        replica: &Replica,
+        ready: &dyn Fn(PathId) -> bool,
+    ) -> Result<Option<(PathId, Frame)>, SessionError> {
+        if self.outbox.len() > OUTBOX_MAX {
+            return Err(SessionError::TooMany("unread answers"));
+        }
+        let Some(path) = self.paths.iter().copied().find(|path| ready(*path)) else {
+            return Ok(None);
+        };
+        self.announce(replica);
+        if let Some(message) = self.outbox.pop_front() {
+            return Ok(Some((path, Frame::Message(message))));
+        }
+        if !self.greeted {
+            return Ok(None);
+        }
+        Ok(self.next_segment(now.instant, replica)?.map(|frame| (path, frame)))
+    }
+
+    fn leaves_of(&self, log: &Log) -> &[Tip] {
+        self.theirs.leaves(log)
+    }
+}
+
+fn accept(hello: &Hello, replica: &Replica) -> Result<Codec, SessionError> {
+    let (low, high) = hello.protocol;
+    if low > crate::wire::PROTOCOL || high < crate::wire::PROTOCOL {
+        return Err(SessionError::Protocol(low, high));
+    }
+    if hello.tenant != replica.tenant() {
+        return Err(SessionError::OtherTenant);
+    }
+    let best = hello.codecs.iter().filter_map(|id| Codec::from_id(*id)).max();
+    Ok(best.unwrap_or(Codec::Plain))
+}
