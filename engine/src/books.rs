@@ -89,11 +89,7 @@ pub fn stock(
 }
 
 /// The stock of one SKU; `None` when neither the books nor the catalogue know it.
-pub fn stock_of(
-    store: &dyn Read,
-    scope: Scope,
-    sku: &str,
-) -> Result<Option<StockItem>, ReadError> {
+pub fn stock_of(store: &dyn Read, scope: Scope, sku: &str) -> Result<Option<StockItem>, ReadError> {
     let found = read_stock(store, &stock::rows_of(scope, sku), 1)?.pop();
     let name = name_of(store, scope, sku)?;
     let known = found.is_some() || is_item(store, scope, sku)?;

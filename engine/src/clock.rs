@@ -9,9 +9,7 @@ use crate::limits::CLOCK_PULL_MS_MAX;
 const COUNTER_BITS: u32 = 16;
 
 /// A timestamp: `milliseconds since 1970, 48 bits | counter, 16 bits`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Hlc(pub u64);
 
 impl Hlc {

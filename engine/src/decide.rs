@@ -10,9 +10,7 @@ use crate::event::codec;
 use crate::event::sale::{Key, KeyNumber, Sale, Tender, TenderKind};
 use crate::event::{GoodsLine, GoodsReceived, Payload, Refund, Void};
 use crate::ids::{EventId, Scope};
-use crate::limits::{
-    NAME_BYTES_MAX, QUANTITY_MAX, SALE_LINES_MAX, SKU_BYTES_MAX, TENDERS_MAX,
-};
+use crate::limits::{NAME_BYTES_MAX, QUANTITY_MAX, SALE_LINES_MAX, SKU_BYTES_MAX, TENDERS_MAX};
 use crate::projections::reversals::{self, Reversal};
 use crate::projections::{self, Books};
 use crate::replica::Replica;
@@ -61,7 +59,9 @@ pub enum Refusal {
         sku: String,
     },
     /// A quantity is zero without saying so, or out of bounds.
-    #[error("{field} must be 1 to {QUANTITY_MAX} thousandths (0 only with \"zero_quantity\": true)")]
+    #[error(
+        "{field} must be 1 to {QUANTITY_MAX} thousandths (0 only with \"zero_quantity\": true)"
+    )]
     BadQuantity {
         /// Which.
         field: String,

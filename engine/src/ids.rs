@@ -156,9 +156,7 @@ impl Log {
 }
 
 /// Drawn fresh at every process start; with the log it names a branch.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Epoch(pub u64);
 
 impl fmt::Display for Epoch {
@@ -170,9 +168,7 @@ impl fmt::Display for Epoch {
 /// A place in a log: everything up to and including this event, and its ancestors.
 ///
 /// `seq` 0 with a zero epoch and hash stands before the first event of a log.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Tip {
     /// The epoch that the event is in.
     pub epoch: Epoch,

@@ -98,6 +98,18 @@ pub fn log_events(log: &LogId) -> Range {
     prefix(key(EVENT, &[&log.0]))
 }
 
+/// The rows of every event, by log, epoch and seq.
+pub fn all_events() -> Range {
+    prefix(vec![EVENT])
+}
+
+/// The id in an event's key.
+pub fn read_event_id(bytes: &[u8]) -> Option<EventId> {
+    let (epoch, seq, hash) = read_event(bytes)?;
+    let log = LogId(bytes.get(1..17)?.try_into().ok()?);
+    Some(EventId { log, epoch, seq, hash })
+}
+
 /// The epoch, seq and short hash in an event's key.
 pub fn read_event(bytes: &[u8]) -> Option<(Epoch, u64, ShortHash)> {
     let rest = bytes.strip_prefix(&[EVENT])?.get(16..)?;

@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The stall's node: it takes sales and keeps them.
+//!
+//! # Layout
+//!
+//! - [`core`]: the stall itself; pure.
+//! - [`api`]: the till's HTTP API in front of it.
+//! - [`config`]: file, environment and flags.
+//! - [`daemon`], [`join`]: starting, and joining a tenant.
+//! - [`cli`]: the commands of `tentpole-node`.
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod core;
+pub mod daemon;
+pub mod join;

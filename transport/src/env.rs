@@ -53,7 +53,9 @@ pub enum OpenError {
     #[error("{0} is in use by another process; talk to that one through its API, or stop it first")]
     InUse(String),
     /// A newer program wrote it.
-    #[error("{path} has data format {found}, and this program reads up to {known}; install the newer program")]
+    #[error(
+        "{path} has data format {found}, and this program reads up to {known}; install the newer program"
+    )]
     NewerFormat {
         /// The directory.
         path: String,
@@ -63,7 +65,9 @@ pub enum OpenError {
         known: u32,
     },
     /// Another device wrote it.
-    #[error("{path} belongs to device {found}, not to {expected}; use that device's key or another directory")]
+    #[error(
+        "{path} belongs to device {found}, not to {expected}; use that device's key or another directory"
+    )]
     OtherDevice {
         /// The directory.
         path: String,

@@ -18,17 +18,17 @@ use crate::session::claims::Claims;
 use crate::session::{Frame, PathId, Session, SessionError};
 use crate::wire::{Message, Peer};
 
-/// Why a path is closed, as a number for the wire.
+/// Why a path is closed, as a number for the wire. Below 16 the numbers are the QUIC adapter's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseCode {
     /// The link was taken off, or the program stops.
-    Leaving = 1,
+    Leaving = 16,
     /// The peer sent something that does not hold.
-    Fault = 2,
+    Fault = 17,
     /// The peer has no right to sync.
-    NotGranted = 3,
+    NotGranted = 18,
     /// There are too many peers or paths.
-    Busy = 4,
+    Busy = 19,
 }
 
 /// A path to close.
@@ -62,6 +62,8 @@ pub struct Router {
     direct: VecDeque<(PathId, Message)>,
     closes: VecDeque<Close>,
     joins: VecDeque<JoinAsked>,
+    admitted: VecDeque<PathId>,
+    greeted: VecDeque<DeviceId>,
     faults: u64,
 }
 
@@ -92,6 +94,10 @@ impl Router {
             session.handle_path_down(path);
             if !session.has_path() {
                 self.claims.release_all(peer.device);
+            }
+            // A stranger that never greeted leaves nothing behind.
+            if !session.has_path() && !session.was_open() {
+                self.sessions.remove(&peer.device);
             }
         }
     }
@@ -124,10 +130,10 @@ impl Router {
         let greeting = matches!(message, Message::Hello(_));
         match &message {
             Message::Hello(hello) => {
-                for charter in &hello.charter {
+                if let Some(charter) = &hello.charter {
                     replica.take_charter(charter)?;
                 }
-                for grant in &hello.grant {
+                if let Some(grant) = &hello.grant {
                     replica.take_grant(grant)?;
                 }
             }
@@ -142,6 +148,8 @@ impl Router {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.handle_message(message, now, replica, &mut self.claims)?;
         if greeting {
+            self.admitted.extend(session.paths());
+            self.greeted.push_back(peer);
             self.greet_with_receipts(peer, replica)?;
         }
         Ok(())
@@ -242,6 +250,23 @@ impl Router {
     /// The next join to decide about.
     pub fn poll_join(&mut self) -> Option<JoinAsked> {
         self.joins.pop_front()
+    }
+
+    /// The next path whose peer has shown a valid grant, and may now send segments.
+    pub fn poll_admitted(&mut self) -> Option<PathId> {
+        self.admitted.pop_front()
+    }
+
+    /// The next peer that has greeted.
+    pub fn poll_greeted(&mut self) -> Option<DeviceId> {
+        self.greeted.pop_front()
+    }
+
+    /// Sends a message to a peer, if its session is open.
+    pub fn send(&mut self, peer: &DeviceId, message: Message) {
+        if let Some(session) = self.sessions.get_mut(peer).filter(|session| session.is_open()) {
+            session.send(message);
+        }
     }
 
     /// Answers on a path that has no session yet.

@@ -153,8 +153,7 @@ pub enum WireError {
 
 /// The bytes of a message.
 pub fn encode(message: &Message) -> Result<Vec<u8>, WireError> {
-    let bytes =
-        bincode::serde::encode_to_vec(message, CONFIG).map_err(|_| WireError::TooLarge)?;
+    let bytes = bincode::serde::encode_to_vec(message, CONFIG).map_err(|_| WireError::TooLarge)?;
     if bytes.len() > MESSAGE_BYTES_MAX { Err(WireError::TooLarge) } else { Ok(bytes) }
 }
 

@@ -70,8 +70,7 @@ impl fmt::Display for JoinToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address.as_bytes();
         let length = u8::try_from(address.len()).map_err(|_| fmt::Error)?;
-        let parts: [&[u8]; 5] =
-            [&self.id.0, &self.secret, &self.control_pin.0, &[length], address];
+        let parts: [&[u8]; 5] = [&self.id.0, &self.secret, &self.control_pin.0, &[length], address];
         let mut bytes = parts.concat();
         let check = blake3::hash(&bytes);
         bytes.extend_from_slice(&check.as_bytes()[..CHECK_BYTES]);

@@ -60,9 +60,8 @@ impl Rights {
         let (revocation, signer) = document.open::<Revocation>()?;
         self.check_signer("revocation", revocation.tenant, signer)?;
         let held = self.revocations.get(&revocation.device);
-        let earlier = held.is_none_or(|held| {
-            (revocation.at_ms, &revocation.leaves) < (held.at_ms, &held.leaves)
-        });
+        let earlier = held
+            .is_none_or(|held| (revocation.at_ms, &revocation.leaves) < (held.at_ms, &held.leaves));
         if earlier {
             self.revocations.insert(revocation.device, revocation);
         }
@@ -109,6 +108,15 @@ impl Rights {
         self.grants.get(device).map(|(document, _)| document)
     }
 
+    /// What people call a device.
+    pub fn name_of(&self, device: &DeviceId) -> String {
+        match self.grant(device) {
+            Some(grant) => grant.name.clone(),
+            None if self.is_control(device) => "control".to_owned(),
+            None => "unknown".to_owned(),
+        }
+    }
+
     /// Every grant, in device order.
     pub fn grants(&self) -> impl Iterator<Item = &Grant> {
         self.grants.values().map(|(_, grant)| grant)
@@ -134,9 +142,9 @@ impl Rights {
         log.tenant == self.tenant
             && (self.is_control(&log.device)
                 || former()
-                || self.grant(&log.device).is_some_and(|grant| {
-                    grant.writes.contains(&(log.scope, log.lane))
-                }))
+                || self
+                    .grant(&log.device)
+                    .is_some_and(|grant| grant.writes.contains(&(log.scope, log.lane))))
     }
 
     /// Whether a device may hold a log now. Own logs always; the tenant's authority lane everyone

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use automerge::legacy::{Key, ObjectId, Op as AutomergeOp, OpType};
+use automerge::legacy::{Key, Op as AutomergeOp, OpType};
 use automerge::{Change, ExpandedChange, ScalarValue};
 
 use super::frame;
@@ -76,11 +76,12 @@ fn read(bytes: &[u8]) -> Result<(Change, ExpandedChange), Quarantine> {
     Ok((change, expanded))
 }
 
+/// The frame has let no column through that an operation outside of the root would need,
+/// and no trailing bytes.
 fn profile(change: &Change, expanded: ExpandedChange) -> Option<Parsed> {
     let seq = u32::try_from(change.seq()).ok().filter(|seq| *seq > 0)?;
     let unique: BTreeSet<_> = change.deps().iter().collect();
-    if change.is_empty() || unique.len() != change.deps().len() || !expanded.extra_bytes.is_empty()
-    {
+    if change.is_empty() || unique.len() != change.deps().len() {
         return None;
     }
     let ops = expanded.operations.into_iter().map(op).collect::<Option<Vec<_>>>()?;
@@ -108,7 +109,7 @@ fn op(op: AutomergeOp) -> Option<ParsedOp> {
         _ => return None,
     };
     let unique: BTreeSet<_> = op.pred.iter().collect();
-    if op.obj != ObjectId::Root || op.insert || unique.len() != op.pred.len() {
+    if op.insert || unique.len() != op.pred.len() {
         return None;
     }
     let predecessors =

@@ -13,17 +13,18 @@ use super::change::{self, Hash};
 use super::document::Document;
 use super::item::{self, Field, FieldValue, ItemEdit};
 use super::limits::{
-    ACTOR_BYTES_MAX, ACTOR_BYTES_MIN, CHANGE_BYTES_MAX, EDIT_HEADS_MAX, PREDECESSORS_PER_CHANGE_MAX,
+    ACTOR_BYTES_MAX, ACTOR_BYTES_MIN, CHANGE_BYTES_MAX, EDIT_HEADS_MAX,
+    PREDECESSORS_PER_CHANGE_MAX, SKU_BYTES_MAX,
 };
 
 /// What an edit at most adds to a change for the frame, one dependency, one more actor, one
-/// operation and one predecessor, in bytes; keys and texts come on top. Generous: column
-/// runs are shorter.
+/// operation and one predecessor, in bytes, if no column finds a run; keys and texts come on
+/// top.
 const FRAME_BYTES: usize = 160;
 const DEPENDENCY_BYTES: usize = 32;
 const OTHER_ACTOR_BYTES: usize = ACTOR_BYTES_MAX + 2;
-const OP_BYTES: usize = 36;
-const PREDECESSOR_BYTES: usize = 20;
+const OP_BYTES: usize = 24;
+const PREDECESSOR_BYTES: usize = 12;
 
 /// One change of an edit, not yet applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub enum EditError {
     #[error("this branch has changes that do not stand; open a new epoch and edit again")]
     ActorNotInStep,
     /// The SKU is empty, too long or holds control characters.
-    #[error("{0:?} is no SKU: it must have 1 to 64 bytes and no control characters")]
+    #[error("{0:?} is no SKU: it must have 1 to {SKU_BYTES_MAX} bytes and no control characters")]
     Sku(String),
     /// A value is out of its bounds.
     #[error("the {field} of item {sku:?} is out of bounds")]
@@ -201,8 +202,8 @@ fn scalar(value: FieldValue) -> ScalarValue {
 const _: () = {
     // One item without conflicts always fits, however many heads an edit joins.
     let fields = Field::ALL.len();
-    let texts = super::limits::NAME_BYTES_MAX
-        + fields * (super::limits::SKU_BYTES_MAX + super::limits::FIELD_BYTES_MAX);
+    let texts =
+        super::limits::NAME_BYTES_MAX + fields * (SKU_BYTES_MAX + super::limits::FIELD_BYTES_MAX);
     let values = fields * (OP_BYTES + PREDECESSOR_BYTES + OTHER_ACTOR_BYTES);
     let frame = FRAME_BYTES + (EDIT_HEADS_MAX + 2) * DEPENDENCY_BYTES;
     assert!(frame + values + texts <= CHANGE_BYTES_MAX);

@@ -56,7 +56,7 @@ pub(super) fn actor_of(bytes: &[u8]) -> Result<&[u8], Quarantine> {
     if !actor_fits || head.time != 0 || head.message_bytes != 0 {
         return Err(Quarantine::OutsideProfile);
     }
-    columns(reader).ok_or(Quarantine::OutsideProfile)?;
+    columns(reader, head.actors).ok_or(Quarantine::OutsideProfile)?;
     Ok(head.actor)
 }
 
@@ -64,6 +64,8 @@ struct Head<'a> {
     actor: &'a [u8],
     time: i64,
     message_bytes: u64,
+    /// The own and all others.
+    actors: u64,
 }
 
 fn body(bytes: &[u8]) -> Option<&[u8]> {
@@ -86,16 +88,17 @@ fn head<'a>(reader: &mut Reader<'a>) -> Option<Head<'a>> {
     let time = reader.sleb()?;
     let message_bytes = reader.uleb()?;
     reader.take(message_bytes)?;
-    for _ in 0..reader.uleb()? {
+    let others = reader.uleb()?;
+    for _ in 0..others {
         let other_bytes = reader.uleb()?;
         reader.take(other_bytes)?;
     }
-    Some(Head { actor, time, message_bytes })
+    Some(Head { actor, time, message_bytes, actors: 1 + others })
 }
 
 /// Walks the column table and each column's runs; `None` when one is unknown, too long or
 /// broken, or when bytes are left over.
-fn columns(mut table: Reader<'_>) -> Option<()> {
+fn columns(mut table: Reader<'_>, actors: u64) -> Option<()> {
     let count = table.uleb()?;
     let mut specs = table.clone();
     for _ in 0..count {
@@ -111,12 +114,12 @@ fn columns(mut table: Reader<'_>) -> Option<()> {
             return None;
         }
         last_spec = spec;
-        column(spec, Reader(data.take(length)?))?;
+        column(spec, Reader(data.take(length)?), actors)?;
     }
     data.0.is_empty().then_some(())
 }
 
-fn column(spec: u64, data: Reader<'_>) -> Option<()> {
+fn column(spec: u64, data: Reader<'_>, actors: u64) -> Option<()> {
     match spec {
         // A key stands once in a change, so a run of equal keys is none of ours.
         KEY_TEXT => runs(data, OPS_PER_CHANGE_MAX, |cell, times| {
@@ -132,8 +135,9 @@ fn column(spec: u64, data: Reader<'_>) -> Option<()> {
                 (sum <= PREDECESSORS_PER_CHANGE_MAX).then_some(())
             })
         }
+        // Automerge looks the actor up and panics if there is none.
         PREDECESSOR_ACTOR => {
-            runs(data, PREDECESSORS_PER_CHANGE_MAX, |cell, _| cell.uleb().map(drop))
+            runs(data, PREDECESSORS_PER_CHANGE_MAX, |cell, _| (cell.uleb()? < actors).then_some(()))
         }
         PREDECESSOR_COUNTER => runs(data, PREDECESSORS_PER_CHANGE_MAX, |cell, _| {
             (cell.sleb()?.unsigned_abs() <= COUNTER_STEP_MAX).then_some(())
@@ -254,6 +258,19 @@ mod tests {
             run.extend([0x00, 0x01]);
             check(&[(spec, &run)], Err(Quarantine::OutsideProfile));
         }
+    }
+
+    #[test]
+    fn an_actor_that_the_change_does_not_list_is_refused() {
+        check(&[(0x71, &[0x7f, 0])], Ok(()));
+        check(&[(0x71, &[0x7f, 1])], Err(Quarantine::OutsideProfile));
+    }
+
+    #[test]
+    fn a_run_of_one_key_and_a_wide_step_of_counters_are_refused() {
+        check(&[(0x15, &[2, 3, b'a', b'/', b'b'])], Err(Quarantine::OutsideProfile));
+        check(&[(0x73, &[1, 0x80, 0x80, 0x80, 0x80, 0x10])], Ok(())); // 2^32
+        check(&[(0x73, &[1, 0x81, 0x80, 0x80, 0x80, 0x10])], Err(Quarantine::OutsideProfile));
     }
 
     #[test]

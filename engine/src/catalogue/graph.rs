@@ -107,7 +107,9 @@ impl Graph {
         let claimants = self.by_number.entry(number).or_default();
         claimants.push(index);
         if claimants.len() > 1 {
-            for claimant in claimants.clone() {
+            // With the third, the two before have fallen already.
+            let falling = if claimants.len() == 2 { claimants.clone() } else { vec![index] };
+            for claimant in falling {
                 self.quarantine(claimant, Quarantine::Forked);
             }
         } else if self.depends_on_quarantined(index) {
@@ -167,8 +169,8 @@ impl Graph {
     pub(super) fn has_others_of(&self, actor: &[u8]) -> bool {
         let Some(actor) = self.actors.get(actor) else { return false };
         let standing = self.standing[actor as usize].len() as u32;
-        let claims = self.by_number.range((actor, 0)..=(actor, u32::MAX));
-        claims.rev().next().is_some_and(|((_, seq), _)| *seq > standing)
+        let mut claims = self.by_number.range((actor, 0)..=(actor, u32::MAX));
+        claims.next_back().is_some_and(|((_, seq), _)| *seq > standing)
     }
 
     fn add(&mut self, id: ChangeId, body: &[u8], parsed: Parsed) -> NodeIndex {
@@ -252,12 +254,12 @@ impl Graph {
             if self.nodes[index as usize].status != Status::Pending {
                 continue;
             }
-            let clock = self.clock(index);
-            if let Some(reason) = self.misfit(index, &clock) {
+            let others = self.ancestry(index);
+            if let Some(reason) = self.misfit(index, &others) {
                 self.quarantine(index, reason);
                 continue;
             }
-            self.stand(index, clock);
+            self.stand(index, others);
             for child in self.nodes[index as usize].children.clone() {
                 let child_node = &mut self.nodes[child as usize];
                 child_node.unmet -= 1;
@@ -268,23 +270,32 @@ impl Graph {
         }
     }
 
-    /// The clock of everything a change with standing dependencies descends from.
-    fn clock(&self, index: NodeIndex) -> Clock {
+    /// The clock of everything a change with standing dependencies descends from, without
+    /// its own actor. The changes that an actor makes in a row share one.
+    fn ancestry(&self, index: NodeIndex) -> Arc<Clock> {
+        let own = self.nodes[index as usize].actor;
+        let parents: Vec<_> = self.parents(index).collect();
+        if let [parent] = parents[..]
+            && parent.actor == own
+        {
+            return Arc::clone(&parent.others);
+        }
         let mut clock = Clock::new();
-        for parent in self.parents(index) {
+        for parent in parents {
             for (actor, seq) in parent.others.iter() {
                 raise(&mut clock, *actor, *seq);
             }
             raise(&mut clock, parent.actor, parent.seq);
         }
-        clock
+        clock.remove(&own);
+        Arc::new(clock)
     }
 
     /// Why a change does not fit its dependencies, if it does not.
     ///
     /// An edit depends on its actor's edit before, numbers its operations on from the
     /// highest it has seen, and supersedes values it has seen of the key it sets.
-    fn misfit(&self, index: NodeIndex, clock: &Clock) -> Option<Quarantine> {
+    fn misfit(&self, index: NodeIndex, others: &Clock) -> Option<Quarantine> {
         let node = &self.nodes[index as usize];
         let before = |parent: &Node| parent.actor == node.actor && parent.seq + 1 == node.seq;
         if node.seq > 1 && !self.parents(index).any(before) {
@@ -297,7 +308,9 @@ impl Graph {
         let mut predecessors =
             node.ops.iter().flat_map(|op| op.predecessors.iter().map(|at| (op.key, *at)));
         let sound = predecessors.all(|(key, (counter, actor))| {
-            clock.get(&actor).is_some_and(|seq| self.sets_key(actor, *seq, counter, key))
+            let own = (actor == node.actor).then_some(node.seq - 1);
+            let seen = own.or_else(|| others.get(&actor).copied());
+            seen.is_some_and(|seq| self.sets_key(actor, seq, counter, key))
         });
         (!sound).then_some(Quarantine::BrokenPredecessor)
     }
@@ -313,12 +326,7 @@ impl Graph {
         op.is_some_and(|op| op.sets && op.key == key)
     }
 
-    fn stand(&mut self, index: NodeIndex, mut clock: Clock) {
-        let node = &self.nodes[index as usize];
-        clock.remove(&node.actor);
-        let chain = &self.standing[node.actor as usize];
-        let before = chain.last().map(|at| Arc::clone(&self.nodes[*at as usize].others));
-        let others = before.filter(|before| **before == clock).unwrap_or_else(|| Arc::new(clock));
+    fn stand(&mut self, index: NodeIndex, others: Arc<Clock>) {
         let node = &mut self.nodes[index as usize];
         node.others = others;
         node.status = Status::Applied;

@@ -38,7 +38,7 @@ pub struct ItemEdit {
 ///
 /// Of values set concurrently one wins (the highest operation number, then the highest
 /// actor); the clash stays in the `_conflicts` until somebody sets the field again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Item {
     /// `None` when nobody named the item.
     pub name: Option<String>,
@@ -198,6 +198,14 @@ mod tests {
         let mut item = Item::default();
         item.set([9, 3, 7].map(FieldValue::Price).to_vec());
         assert_eq!((item.price, item.price_conflicts), (Some(7), vec![3, 7, 9]));
+    }
+
+    #[test]
+    fn of_many_conflicts_the_smallest_are_listed() {
+        let mut item = Item::default();
+        item.set((0..1_000).rev().map(FieldValue::Price).collect());
+        let smallest: Vec<_> = (0..CONFLICTS_SHOWN_MAX as i64).collect();
+        assert_eq!((item.price, item.price_conflicts), (Some(0), smallest));
     }
 
     #[test]

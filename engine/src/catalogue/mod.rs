@@ -28,6 +28,8 @@ mod document;
 mod edit;
 mod frame;
 mod graph;
+#[cfg(test)]
+mod hostile;
 mod item;
 pub mod limits;
 mod names;

@@ -5,16 +5,16 @@
 //! business of [`codec`] alone, and are drawn in `docs/event-format.md`.
 
 pub mod codec;
-pub mod sale;
 #[cfg(test)]
 mod golden;
+pub mod sale;
 
 use serde::{Deserialize, Serialize};
 
 use crate::authority::{ForkProof, SignedDocument};
 use crate::clock::Hlc;
-use crate::ids::{EventId, Epoch};
 use crate::hash::Hash;
+use crate::ids::{Epoch, EventId};
 use sale::{Key, Quantity, Sale, Tender};
 
 /// One event: a timestamp, a payload, and what a newer program added to it.
@@ -161,6 +161,17 @@ pub struct Unknown {
     pub version: u8,
     /// Its body, uninterpreted.
     pub body: Vec<u8>,
+}
+
+impl Refund {
+    /// Takes the SKUs of an earlier statement of the same refund, where the lines agree.
+    pub fn fill_from(&mut self, earlier: &Self) {
+        for (line, was) in self.lines.iter_mut().zip(&earlier.lines) {
+            if line.line == was.line {
+                line.sku.clone_from(&was.sku);
+            }
+        }
+    }
 }
 
 impl Payload {

@@ -100,7 +100,9 @@ impl Verified {
 #[non_exhaustive]
 pub enum SegmentError {
     /// Longer than any segment.
-    #[error("the segment exceeds {SEGMENT_WIRE_BYTES_MAX} bytes, or its rows {SEGMENT_RAW_BYTES_MAX}")]
+    #[error(
+        "the segment exceeds {SEGMENT_WIRE_BYTES_MAX} bytes, or its rows {SEGMENT_RAW_BYTES_MAX}"
+    )]
     TooLarge,
     /// A newer format or codec, which was not negotiated.
     #[error("the segment has version {version} and codec {codec}, which were not negotiated")]
@@ -179,8 +181,11 @@ fn read_layout(bytes: &[u8]) -> Result<(Rows, Vec<u8>), SegmentError> {
     let log = peek_log(bytes)?;
     rest = &rest[LOG_BYTES..];
     let epoch = Epoch(take_u64(&mut rest)?);
-    let after =
-        Tip { epoch: Epoch(take_u64(&mut rest)?), seq: take_u64(&mut rest)?, hash: take(&mut rest)? };
+    let after = Tip {
+        epoch: Epoch(take_u64(&mut rest)?),
+        seq: take_u64(&mut rest)?,
+        hash: take(&mut rest)?,
+    };
     let count = u16::from_le_bytes(take_array(&mut rest)?);
     if usize::from(count) > SEGMENT_HEADS_MAX || rest.len() < usize::from(count) * HEAD_BYTES {
         return Err(SegmentError::Malformed("heads"));

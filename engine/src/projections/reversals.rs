@@ -43,11 +43,7 @@ pub fn refunded(books: &mut dyn Books, origin: &Origin, refund: &Refund) -> Resu
 }
 
 /// Marks a sale as undone. Returns whether it was not before.
-pub fn voided(
-    books: &mut dyn Books,
-    origin: &Origin,
-    sale: &EventId,
-) -> Result<bool, ReadError> {
+pub fn voided(books: &mut dyn Books, origin: &Origin, sale: &EventId) -> Result<bool, ReadError> {
     let mut first = false;
     super::update(books, key(origin.log.scope, sale), |reversal: &mut Reversal| {
         first = !reversal.voided;

@@ -149,8 +149,11 @@ fn decode(segment: &Verified) -> Result<Vec<Event>, AdmitError> {
     let mut events = Vec::with_capacity(links.len());
     let mut parent = *after;
     for Link { tip, bytes, .. } in links {
-        let event = codec::decode_event(bytes)
-            .map_err(|cause| AdmitError::Event { log: *log, seq: tip.seq, cause })?;
+        let event = codec::decode_event(bytes).map_err(|cause| AdmitError::Event {
+            log: *log,
+            seq: tip.seq,
+            cause,
+        })?;
         let opens = parent == Tip::ROOT || parent.epoch != *epoch;
         let proper = match &event.payload {
             Payload::EpochOpened(open) => {

@@ -18,7 +18,9 @@ use super::span::event_id;
 #[non_exhaustive]
 pub enum AppendError {
     /// The device's grant does not cover the log.
-    #[error("this device may not write the {lane:?} lane of {scope}; ask for a grant that covers it")]
+    #[error(
+        "this device may not write the {lane:?} lane of {scope}; ask for a grant that covers it"
+    )]
     NotGranted {
         /// The scope.
         scope: Scope,

@@ -40,9 +40,8 @@ impl Replica {
                     Ok::<i64, ReadError>(stored.map_or(0, |stored| stored.stake))
                 };
                 out.events += run.to.seq - run.after.seq;
-                out.amount = out
-                    .amount
-                    .saturating_add(stake(&run.to)?.saturating_sub(stake(&run.after)?));
+                out.amount =
+                    out.amount.saturating_add(stake(&run.to)?.saturating_sub(stake(&run.after)?));
             }
         }
         Ok(out)

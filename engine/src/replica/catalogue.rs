@@ -22,6 +22,10 @@ impl Replica {
         Ok(())
     }
 
+    pub(super) fn mirror_catalogues(&mut self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
     pub(super) fn load_catalogues(&mut self) -> Result<(), ReadError> {
         Ok(())
     }
@@ -76,7 +80,6 @@ mod folded {
             for edit in edits {
                 let payload = Payload::CatalogueChanged(CatalogueChanged { change: edit.bytes });
                 out.push(self.append(scope, lane, payload, wall_ms)?);
-                self.mirror(scope, &edit.touched)?;
             }
             Ok(out)
         }
@@ -87,23 +90,24 @@ mod folded {
             change: &CatalogueChanged,
         ) -> Result<(), ReadError> {
             let actor = actor(&origin.log.device, origin.id.epoch);
-            let scope = origin.log.scope;
-            let applied = self.catalogues.entry(scope).or_default().apply(&change.change, &actor);
-            self.mirror(scope, applied.touched())
+            let catalogue = self.catalogues.entry(origin.log.scope).or_default();
+            catalogue.apply(&change.change, &actor);
+            Ok(())
         }
 
-        /// Writes the rows of items whose state may have changed.
-        fn mirror<'a>(
-            &mut self,
-            scope: Scope,
-            skus: impl IntoIterator<Item = &'a String>,
-        ) -> Result<(), ReadError> {
-            for sku in skus {
-                let item = self.catalogues.get(&scope).and_then(|catalogue| catalogue.item(sku));
-                let value = item.map(|item| codec::encode(&item)).transpose().map_err(garbled)?;
-                self.set_row(keys::row(Projection::Catalogue as u8, scope, sku.as_bytes()), value)?;
+        /// Writes the rows of the items that changed since the last batch.
+        pub(in crate::replica) fn mirror_catalogues(&mut self) -> Result<(), ReadError> {
+            let mut rows = Vec::new();
+            for (scope, catalogue) in &mut self.catalogues {
+                for sku in catalogue.take_touched().skus {
+                    let item = catalogue.item(&sku);
+                    let value =
+                        item.map(|item| codec::encode(&item)).transpose().map_err(garbled)?;
+                    let projection = Projection::Catalogue as u8;
+                    rows.push((keys::row(projection, *scope, sku.as_bytes()), value));
+                }
             }
-            Ok(())
+            rows.into_iter().try_for_each(|(key, value)| self.set_row(key, value))
         }
 
         /// Rebuilds every document from the log; the rows are there already.
@@ -124,6 +128,9 @@ mod folded {
                         catalogue.apply(&change.change, &actor(&log.device, epoch));
                     }
                 }
+            }
+            for catalogue in self.catalogues.values_mut() {
+                catalogue.take_touched();
             }
             Ok(())
         }

@@ -3,11 +3,9 @@
 //! They hold by their own signatures, wherever they came from: a join, a `Hello`, an event.
 
 use super::Replica;
-use crate::authority::{
-    Charter, DocumentError, Grant, Receipt, Revocation, SignedDocument,
-};
-use crate::event::codec;
+use crate::authority::{Charter, DocumentError, Grant, Receipt, Revocation, SignedDocument};
 use crate::event::Payload;
+use crate::event::codec;
 use crate::ids::{DeviceId, Log};
 use crate::keys;
 use crate::projections::Origin;
@@ -52,7 +50,18 @@ impl Replica {
             return Err(DocumentError::OtherSigner("receipt").into());
         }
         let held = self.receipt(&receipt.log, &signer)?;
-        let later = held.is_none_or(|(_, held)| held.at_ms < receipt.at_ms);
+        let later = match held {
+            None => true,
+            Some((_, held)) if held.at_ms < receipt.at_ms => true,
+            // A control whose clock was set back: its word counts when it covers the one held.
+            Some((_, held)) => {
+                let mut covers = held.leaves != receipt.leaves;
+                for leaf in &held.leaves {
+                    covers &= self.covers(&receipt.log, &receipt.leaves, leaf)?;
+                }
+                covers
+            }
+        };
         if later {
             self.set_document(keys::receipt(&receipt.log.id(), &signer), document)?;
         }

@@ -105,7 +105,10 @@ impl Replica {
     fn is_covered(&self, state: &LogState, run: &Run, held: &[Tip]) -> Result<bool, ReadError> {
         for tip in held {
             let beyond = Run { epoch: run.epoch, after: run.after, to: *tip };
-            if tip.epoch == run.epoch && tip.seq > run.to.seq && self.on_run(state, &beyond, &run.to)? {
+            if tip.epoch == run.epoch
+                && tip.seq > run.to.seq
+                && self.on_run(state, &beyond, &run.to)?
+            {
                 return Ok(true);
             }
         }

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod documents;
 pub mod forks;
 pub mod history;
+pub mod lag;
 pub mod lanes;
 pub mod open;
 pub mod overlay;
@@ -152,6 +153,7 @@ impl Replica {
     /// Closes the open groups under signed heads and returns the batch that holds everything since
     /// the last close. The caller writes it, in order, and then says [`Replica::committed`].
     pub fn close(&mut self) -> Result<Batch, ReadError> {
+        self.mirror_catalogues()?;
         let own: Vec<LogId> =
             self.dirty.iter().filter(|id| self.logs[id].open.events > 0).copied().collect();
         for id in own {

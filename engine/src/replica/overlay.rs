@@ -27,7 +27,13 @@ pub struct Overlay {
 impl Overlay {
     /// Nothing is pending.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, pending: BTreeMap::new(), generation: 1, open: false, before: BTreeMap::new() }
+        Self {
+            store,
+            pending: BTreeMap::new(),
+            generation: 1,
+            open: false,
+            before: BTreeMap::new(),
+        }
     }
 
     /// The committed state.

@@ -11,9 +11,7 @@ use super::lanes::StoredEvent;
 use crate::hash::Hash;
 use crate::ids::{EventId, Log, Scope, Signature, Tip};
 use crate::keys;
-use crate::limits::{
-    GROUP_BYTES_MAX, GROUP_EVENTS_MAX, SEGMENT_EVENTS_MAX, SEGMENT_RAW_BYTES_MAX,
-};
+use crate::limits::{GROUP_BYTES_MAX, GROUP_EVENTS_MAX, SEGMENT_EVENTS_MAX, SEGMENT_RAW_BYTES_MAX};
 use crate::log::segment::{self, Codec, Rows, SegmentError};
 use crate::projections::Projection;
 use crate::projections::digest::Digest;

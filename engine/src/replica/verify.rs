@@ -41,7 +41,8 @@ impl Report {
 
     fn problem(&mut self, log: &Log, what: &str) {
         if self.problems.len() < PROBLEMS_MAX {
-            let text = format!("log of device {}, {} {:?}: {what}", log.device, log.scope, log.lane);
+            let text =
+                format!("log of device {}, {} {:?}: {what}", log.device, log.scope, log.lane);
             self.problems.push(text);
         }
     }
@@ -159,8 +160,11 @@ fn check_leaves(
         .iter()
         .filter_map(|(_, row)| keys::read_tip(row.get(..48)?))
         .collect();
-    let found: BTreeSet<Tip> =
-        reached.keys().filter(|tip| **tip != Tip::ROOT && !parents.contains(tip)).copied().collect();
+    let found: BTreeSet<Tip> = reached
+        .keys()
+        .filter(|tip| **tip != Tip::ROOT && !parents.contains(tip))
+        .copied()
+        .collect();
     if recorded != found {
         report.problem(log, "the leaves on record are not the ends of its branches");
     }

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::sales::totals::Row;
-use crate::sales::{Basket, Line, OFFSET_HOURS, Products, Sales, sold_at};
+use crate::sales::{Basket, Line, Products, Sales, sold_at};
 
 /// Stores in the market; they are numbered from 1, the busiest first.
 pub const STORES: u64 = 457;
@@ -220,8 +220,8 @@ mod tests {
         assert!((350..650).contains(&share(&|l| l.discount_cents > 0)));
         assert!(share(&|l| l.quantity_thousandths > 100_000) > 1);
         let uneven = |l: &Line| {
-            l.quantity_thousandths > 0
-                && l.amount_cents.cast_unsigned() * 1000 % l.quantity_thousandths != 0
+            let mills = l.amount_cents.cast_unsigned() * 1000;
+            l.quantity_thousandths > 0 && !mills.is_multiple_of(l.quantity_thousandths)
         };
         assert!(share(&uneven) > 20);
         assert!(sales.baskets.iter().all(|b| b.day().starts_with("2017-")));

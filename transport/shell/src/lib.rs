@@ -2,10 +2,13 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | [`env`] | `RealEnv`: clocks, tasks, randomness, sockets, names |
+//! | [`env`](mod@env) | `RealEnv`: clocks, tasks, randomness, sockets, names |
 //! | [`disk`] | `RealDisk`: one writer thread in front of a store |
+//! | [`daemon`] | the start that both daemons have in common |
 //! | [`files`], [`data_dir`] | private files, and the ones every data directory has |
 //! | [`http`] | the server: time limits, size limits, graceful stop |
+//! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
+//! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
 //! | [`client`], [`exit`] | the command line's side of the API |
@@ -14,19 +17,25 @@
 //!
 //! Nothing here knows what a sale is, and nothing here decides: the daemons do.
 
+pub mod access;
 pub mod auth;
 pub mod client;
+pub mod daemon;
 pub mod data_dir;
 pub mod disk;
+pub mod driver;
 pub mod env;
 pub mod exit;
+pub mod export;
 pub mod extract;
 pub mod files;
 pub mod host;
 pub mod http;
 pub mod limits;
 pub mod logging;
+pub mod paths;
 pub mod problem;
+pub mod read;
 pub mod signals;
 
 /// The result of a process that ends with one of [`exit::Exit`]'s codes.

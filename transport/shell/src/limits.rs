@@ -52,3 +52,17 @@ const _: () = assert!(HEAD_BYTES_MAX >= 8 * 1024, "hyper refuses smaller buffers
 const _: () = assert!(LINGER_BYTES_MAX >= 2 * BODY_BYTES_MAX, "a body twice too large is drained");
 const _: () = assert!(2 * SECRET_BYTES <= TOKEN_BYTES_MAX, "a token of ours fits");
 const _: () = assert!(LINGER_TIMEOUT.as_nanos() < DRAIN_TIMEOUT.as_nanos(), "a stop waits for it");
+
+/// Calls that wait for the core; the next caller waits for a place.
+pub const CALLS_MAX: usize = 1024;
+/// Things that arrived on any path and wait for the core; past that paths stop reading.
+pub const EVENTS_MAX: usize = 64;
+/// Things that arrived, taken in before the core looks at its calls again.
+pub const INPUTS_A_TURN_MAX: usize = 8;
+/// Messages handed to a path and not yet to QUIC.
+pub const PATH_MESSAGES_MAX: usize = 64;
+/// Segments handed to a path and not yet to QUIC.
+pub const PATH_SEGMENTS_MAX: usize = 4;
+
+/// SKUs in one page of stock.
+pub const STOCK_PAGE_MAX: usize = 1_000;

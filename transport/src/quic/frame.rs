@@ -47,6 +47,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// Bytes of a body that lie here.
+    pub fn held(&self) -> usize {
+        self.body.len()
+    }
+
     /// How many bytes it takes next, at most; never zero, never beyond the current frame.
     pub fn wanted(&self) -> usize {
         match self.length() {

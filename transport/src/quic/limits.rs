@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-/// Bytes of one message on the control stream, from an admitted peer.
+/// Bytes of one message on the control stream.
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes of one message from a peer that the session has not admitted yet.
+/// Of these, what is taken from a peer that the session has not admitted yet; the rest of a
+/// longer message waits with the peer.
 pub const STRANGER_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of one stripe.
 pub const STRIPE_BYTES_MAX: usize = 72 * 1024;
@@ -63,6 +64,10 @@ const _: () = assert!(
     // leave the control stream without any while stripes lie unread.
     CONTROL_RESERVE_BYTES > CONNECTION_WINDOW_BYTES / 8,
     "the control stream must move while no stripe is read"
+);
+const _: () = assert!(
+    engine::limits::SEGMENT_WIRE_BYTES_MAX <= STRIPE_BYTES_MAX,
+    "a stripe must take any segment"
 );
 const _: () = assert!(
     STRIPE_BYTES_MAX <= STREAM_WINDOW_BYTES as usize,

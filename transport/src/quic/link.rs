@@ -20,7 +20,7 @@ use engine::ids::DeviceId;
 use quinn::rustls::pki_types::CertificateDer;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::closed::{CODE_ABANDONED, CODE_DONE, Closed, Offence};
 use super::endpoint::Failure;
@@ -62,17 +62,23 @@ pub(super) struct Shared {
     peer: DeviceId,
     exporter: [u8; 32],
     admitted: AtomicBool,
+    admission: Notify,
     /// Held for a peer that dialled; the gate counts it until the link is dropped.
     _seat: Option<Seat>,
 }
 
 impl Shared {
-    /// The bound on a message from the peer, as things stand.
-    pub(super) fn message_bytes_max(&self) -> usize {
-        if self.admitted.load(Ordering::Relaxed) {
-            MESSAGE_BYTES_MAX
-        } else {
-            STRANGER_MESSAGE_BYTES_MAX
+    /// Ready once a peer of whose message `held` bytes lie here may send more of it.
+    pub(super) async fn room(&self, held: usize) {
+        // Made before the flag is read, so that no admission falls between.
+        let admission = self.admission.notified();
+        if held < STRANGER_MESSAGE_BYTES_MAX || self.admitted.load(Ordering::SeqCst) {
+            return;
+        }
+        tokio::select! {
+            biased;
+            () = admission => {}
+            _ = self.connection.closed() => {}
         }
     }
 
@@ -147,8 +153,9 @@ impl Link {
             .export_keying_material(&mut exporter, EXPORTER_LABEL, b"")
             .map_err(|_| Closed::Broken("TLS exports no key material".into()))?;
         let control = Mutex::new(Outgoing { stream, unsent: Bytes::new() });
-        let admitted = AtomicBool::new(false);
-        let shared = Shared { connection, control, peer, exporter, admitted, _seat: seat };
+        let (admitted, admission) = (AtomicBool::new(false), Notify::new());
+        let shared =
+            Shared { connection, control, peer, exporter, admitted, admission, _seat: seat };
         let shared = Arc::new(shared);
         let receiver = LinkReceiver::new(shared.clone(), receive);
         Ok(Self { shared, receiver })
@@ -229,14 +236,16 @@ impl LinkSender {
         self.shared.exporter
     }
 
-    /// The session has verified the peer's grant: from now on it may send stripes, and longer
-    /// messages. Until then a peer can make this side hold next to nothing.
+    /// The session has verified the peer's grant: from now on it may send stripes, and messages
+    /// up to the full bound. Until then both wait with the peer, which can make this side hold
+    /// next to nothing.
     pub fn admit(&self) {
-        let already = self.shared.admitted.swap(true, Ordering::Relaxed);
+        let already = self.shared.admitted.swap(true, Ordering::SeqCst);
         if !already {
             let connection = &self.shared.connection;
             connection.set_receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES));
             connection.set_max_concurrent_uni_streams(VarInt::from_u32(STRIPES_OPEN_MAX));
+            self.shared.admission.notify_waiters();
         }
     }
 
@@ -261,11 +270,9 @@ impl LinkSender {
             return Err(SendError::Stripe(bytes.len()));
         }
         let stream = self.shared.connection.open_uni().await.map_err(Closed::from)?;
-        let mut stripe = Unfinished(stream);
         let priority = priority.min(CONTROL_PRIORITY - 1);
-        stripe.0.set_priority(priority).map_err(Closed::from)?;
-        stripe.0.write_chunk(bytes).await.map_err(Closed::from)?;
-        stripe.0.finish().map_err(Closed::from)?;
+        stream.set_priority(priority).map_err(Closed::from)?;
+        Unfinished(Some(stream)).finish(bytes).await?;
         Ok(())
     }
 
@@ -310,11 +317,25 @@ impl Outgoing {
 }
 
 /// A stripe under way. quinn would end a dropped stream as if it were whole; this resets it.
-struct Unfinished(SendStream);
+struct Unfinished(Option<SendStream>);
+
+impl Unfinished {
+    async fn finish(mut self, bytes: Bytes) -> Result<(), Closed> {
+        if let Some(stream) = &mut self.0 {
+            stream.write_chunk(bytes).await?;
+            stream.finish()?;
+        }
+        // A reset from here on would take back what is not acknowledged yet.
+        self.0 = None;
+        Ok(())
+    }
+}
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // An error means that it is finished, which is the usual case.
-        let _ = self.0.reset(VarInt::from_u32(CODE_ABANDONED));
+        if let Some(stream) = &mut self.0 {
+            // An error means that the link has ended.
+            let _ = stream.reset(VarInt::from_u32(CODE_ABANDONED));
+        }
     }
 }

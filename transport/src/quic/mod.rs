@@ -34,3 +34,8 @@ pub use identity::{Expect, Identity, WrongSeed, pin_of};
 pub use link::{Link, LinkSender, LinkStats, SendError};
 pub use quinn::{AsyncUdpSocket, Runtime};
 pub use receive::{Inbound, LinkReceiver};
+
+/// quinn's timers and sockets on the tokio runtime of the caller.
+pub fn tokio_runtime() -> std::sync::Arc<dyn Runtime> {
+    std::sync::Arc::new(quinn::TokioRuntime)
+}

@@ -14,11 +14,11 @@ use quinn::{ReadError, RecvStream};
 
 use super::closed::{Closed, Offence};
 use super::frame::Decoder;
-use super::limits::{STRIPE_BYTES_MAX, STRIPES_OPEN_MAX};
+use super::limits::{MESSAGE_BYTES_MAX, STRIPE_BYTES_MAX};
 use super::link::Shared;
 
 /// What arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Inbound {
     /// A message, in the order in which they were sent.
     Message(Vec<u8>),
@@ -28,11 +28,22 @@ pub enum Inbound {
     Closed(Closed),
 }
 
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(body) => write!(f, "Message({} bytes)", body.len()),
+            Self::Stripe(bytes) => write!(f, "Stripe({} bytes)", bytes.len()),
+            Self::Closed(closed) => write!(f, "Closed({closed:?})"),
+        }
+    }
+}
+
 /// The receiving half of a link.
 pub struct LinkReceiver {
     shared: Arc<Shared>,
     control: RecvStream,
     decoder: Decoder,
+    /// At most as many as the peer may have open.
     stripes: VecDeque<Stripe>,
     /// Stripes that were whole when the link was lost.
     salvaged: VecDeque<Vec<u8>>,
@@ -103,20 +114,18 @@ impl LinkReceiver {
     }
 
     async fn message(&mut self) -> Result<Inbound, Closed> {
-        let bound = self.shared.message_bytes_max();
-        next_message(&mut self.control, &mut self.decoder, bound).await.map(Inbound::Message)
+        let Self { shared, control, decoder, .. } = self;
+        next_message(shared, control, decoder).await.map(Inbound::Message)
     }
 
     async fn any(&mut self) -> Result<Inbound, Closed> {
         let Self { shared, control, decoder, stripes, .. } = self;
         loop {
-            let bound = shared.message_bytes_max();
-            let room = stripes.len() < STRIPES_OPEN_MAX as usize;
             tokio::select! {
                 biased;
-                body = next_message(control, decoder, bound) => return body.map(Inbound::Message),
+                body = next_message(shared, control, decoder) => return body.map(Inbound::Message),
                 bytes = poll_fn(|cx| poll_stripes(stripes, cx)) => return bytes.map(Inbound::Stripe),
-                stream = shared.connection.accept_uni(), if room => {
+                stream = shared.connection.accept_uni() => {
                     stripes.push_back(Stripe { stream: stream?, bytes: Vec::new() });
                 }
             }
@@ -126,14 +135,17 @@ impl LinkReceiver {
 
 /// The next whole message. What has arrived of it stays in `decoder` when the call is dropped.
 async fn next_message(
+    shared: &Shared,
     stream: &mut RecvStream,
     decoder: &mut Decoder,
-    bound: usize,
 ) -> Result<Vec<u8>, Closed> {
     loop {
+        shared.room(decoder.held()).await;
         match stream.read_chunk(decoder.wanted(), true).await {
             Ok(Some(chunk)) => {
-                if let Some(body) = decoder.push(&chunk.bytes, bound).map_err(Offence::from)? {
+                if let Some(body) =
+                    decoder.push(&chunk.bytes, MESSAGE_BYTES_MAX).map_err(Offence::from)?
+                {
                     return Ok(body);
                 }
             }

@@ -45,6 +45,7 @@ impl Session {
             return Err(SessionError::NotGranted);
         }
         self.greeted = true;
+        self.was_open = true;
         self.peer_is_control = rights.is_control(&self.peer);
         self.reset_feeds();
         self.asked.clear();

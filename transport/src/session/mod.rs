@@ -62,7 +62,9 @@ pub enum Frame {
 #[non_exhaustive]
 pub enum SessionError {
     /// No common protocol version.
-    #[error("the peer speaks protocol {0} to {1}, and this program speaks 1; upgrade the older one")]
+    #[error(
+        "the peer speaks protocol {0} to {1}, and this program speaks 1; upgrade the older one"
+    )]
     Protocol(u16, u16),
     /// Another tenant's device.
     #[error("the peer belongs to another tenant")]
@@ -98,6 +100,7 @@ pub struct Session {
     peer: DeviceId,
     paths: BTreeSet<PathId>,
     greeted: bool,
+    was_open: bool,
     codec: Codec,
     peer_is_control: bool,
     /// What the peer has said it holds.
@@ -126,6 +129,7 @@ impl Session {
             peer,
             paths: BTreeSet::new(),
             greeted: false,
+            was_open: false,
             codec: Codec::Plain,
             peer_is_control: false,
             theirs: VersionVector::default(),
@@ -153,6 +157,11 @@ impl Session {
     /// Whether both sides have greeted and a path is up.
     pub fn is_open(&self) -> bool {
         self.greeted && !self.paths.is_empty()
+    }
+
+    /// Whether the peer ever showed a valid grant in this run.
+    pub fn was_open(&self) -> bool {
+        self.was_open
     }
 
     /// Whether any path is up.

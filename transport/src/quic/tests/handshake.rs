@@ -160,6 +160,17 @@ async fn a_source_with_too_many_handshakes_is_refused_until_one_ends() {
     assert!(dialled.is_ok() && answered.is_ok());
 }
 
+#[tokio::test]
+async fn links_that_are_up_hold_up_no_handshake() {
+    let (one, two) = (endpoint(1), endpoint(2));
+    let mut links = Vec::new();
+    for _ in 0..=HANDSHAKES_PER_SOURCE_MAX {
+        let dial = one.connect(address(&two), Expect::AnyDevice);
+        let (dialled, answered) = soon(async { tokio::join!(dial, welcome(&two)) }).await;
+        links.push((dialled.expect("reaches"), answered.expect("lets in")));
+    }
+}
+
 fn hasty(n: u8) -> Endpoint {
     Endpoint::open(socket(0), Arc::new(Hasty), &identity(n), &seeds(n)).expect("opens")
 }
@@ -177,7 +188,7 @@ async fn a_peer_that_never_opens_its_control_stream_is_put_out() {
     let two = hasty(2);
     let raw = async {
         let raw = Raw::dial(address(&two), |_| {}).await.expect("connects");
-        soon(raw.connection.closed()).await
+        soon(raw.connection.closed()).await;
     };
     let (link, _) = soon(async { tokio::join!(welcome(&two), raw) }).await;
     assert!(matches!(link, Err(AcceptError::TimedOut(_))), "{link:?}");
@@ -197,7 +208,7 @@ async fn a_closed_endpoint_says_goodbye_and_neither_dials_nor_answers() {
     let pair = pair().await;
     let to = address(&pair.endpoints[1]);
     let [one, two] = pair.endpoints.clone();
-    let [_, mut answered] = pair.ends();
+    let [_dialled, mut answered] = pair.ends();
     soon(one.close()).await;
     let reason = "stopping".to_owned();
     assert_eq!(answered.next().await, Inbound::Closed(Closed::ByPeer { code: 0, reason }));
@@ -233,7 +244,8 @@ fn a_restarted_peer_is_noticed_at_once() {
         let _two = Endpoint::open(socket, Arc::new(TokioRuntime), &identity(2), &seeds);
         let (send, mut receive) = dialled.1.split();
         let asked = Instant::now();
-        send.message(b"still there?").await.expect("sent");
+        // Something on the wire may have been answered already.
+        let _ = send.message(b"still there?").await;
         assert_eq!(soon(receive.next()).await, Inbound::Closed(Closed::PeerRestarted));
         assert!(asked.elapsed() < Duration::from_secs(3), "long before the idle timeout");
     });

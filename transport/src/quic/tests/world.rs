@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use engine::ids::DeviceId;
 use quinn::udp::{RecvMeta, Transmit};
-use quinn::{AsyncTimer, AsyncUdpSocket, Connection, Runtime, TokioRuntime, UdpPoller};
+use quinn::{
+    AsyncTimer, AsyncUdpSocket, Connection, Runtime, TokioRuntime, TransportConfig, UdpPoller,
+};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::quic::config::{self, FirstIds};
@@ -60,6 +62,16 @@ pub async fn soon<T>(work: impl Future<Output = T>) -> T {
 /// Whether `work` is still waiting after a while in which it could have ended.
 pub async fn stuck<T>(work: impl Future<Output = T>) -> bool {
     tokio::time::timeout(Duration::from_millis(300), work).await.is_err()
+}
+
+/// Waits until `holds`.
+pub async fn until(holds: impl Fn() -> bool) {
+    soon(async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
 }
 
 /// Device 1 has dialled device 2.
@@ -129,7 +141,11 @@ impl Raw {
         let mut tls = tls::client_config(&identity(9), Expect::AnyDevice, Arc::default())
             .expect("a TLS set-up");
         change(&mut tls);
-        let config = config::client(tls, &FirstIds::new(&seeds(9))).expect("a QUIC set-up");
+        let mut config = config::client(tls, &FirstIds::new(&seeds(9))).expect("a QUIC set-up");
+        // No idle timeout ends the link of a peer like this.
+        let mut transport = TransportConfig::default();
+        transport.keep_alive_interval(Some(Duration::from_millis(100)));
+        config.transport_config(Arc::new(transport));
         let endpoint = quinn::Endpoint::new_with_abstract_socket(
             config::endpoint(&seeds(9)),
             None,
@@ -198,7 +214,7 @@ impl AsyncUdpSocket for Tap {
 }
 
 /// How many times faster [`Hasty`] is.
-const HASTE: u32 = 25;
+const HASTE: u32 = 10;
 static BIRTH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A runtime whose clock runs fast, so that a time-out need not be sat through.

@@ -1,0 +1,198 @@
+//! The hub: enrols stalls, keeps what they send, and signs receipts for it.
+//!
+//! Pure: `handle_*` in, `poll_*` out. A join or a call is answered, and a receipt is sent, once
+//! the batch that it rests on is durable.
+
+mod enrol;
+mod receipts;
+mod status;
+
+use engine::catalogue::ItemEdit;
+use engine::ids::{DeviceId, Lane, Scope};
+use engine::replica::Replica;
+use engine::replica::append::AppendError;
+use engine::replica::catalogue::CatalogueError;
+use engine::replica::query::DigestRow;
+use engine::store::{Batch, ReadError, WriteError};
+use thiserror::Error;
+use transport::device::{CallId, Core, Device, Input, Pending};
+use transport::env::{Instant, Now};
+use transport::session::PathId;
+use transport::wire::Message;
+
+pub use enrol::Invitation;
+pub use status::{StallStatus, Status};
+
+/// What a control may be asked.
+#[derive(Debug)]
+pub enum Call {
+    /// Keep an invitation.
+    Invite(Invitation),
+    /// End a device's rights.
+    Revoke(DeviceId),
+    /// Edit a merchant's catalogue.
+    EditCatalogue(Scope, Vec<ItemEdit>),
+    /// How things stand.
+    Status,
+    /// Every stall, with its lag.
+    Stalls,
+    /// The digests of every scope.
+    Digests,
+}
+
+/// What a control answers.
+#[derive(Debug)]
+pub enum Answer {
+    /// Done, and durable; with how many events.
+    Done(usize),
+    /// How things stand.
+    Status(Box<Status>),
+    /// Every stall.
+    Stalls(Vec<StallStatus>),
+    /// The digests.
+    Digests(Vec<DigestRow>),
+    /// Refused; nothing was written.
+    Refused(CallError),
+}
+
+/// Why a call was refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The device is not known, or cannot be revoked.
+    #[error("device {0} has no grant here; `status` lists the stalls")]
+    UnknownDevice(DeviceId),
+    /// The catalogue cannot be edited so.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The event cannot be appended.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// A document cannot be signed.
+    #[error(transparent)]
+    Document(#[from] engine::authority::DocumentError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The disk failed; nothing more is written until the next start.
+    #[error("{0}")]
+    Halted(String),
+}
+
+/// A control.
+pub struct Hub {
+    device: Device,
+    pending: Pending<Answer>,
+    joins: enrol::Joins,
+    last_receipt_ms: u64,
+}
+
+/// An answer to a device that joins, waiting for its batch.
+type JoinAnswer = (PathId, Message);
+
+impl Hub {
+    /// A control over an opened replica.
+    pub fn new(replica: Replica) -> Self {
+        Self {
+            device: Device::new(replica),
+            pending: Pending::default(),
+            joins: enrol::Joins::default(),
+            last_receipt_ms: 0,
+        }
+    }
+
+    fn decide(&mut self, call: Call, now: Now) -> Result<Answer, CallError> {
+        if let Some(reason) = self.device.halted()
+            && matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..))
+        {
+            return Err(CallError::Halted(reason.to_owned()));
+        }
+        match call {
+            Call::Invite(invitation) => self.invite(&invitation).map(|()| Answer::Done(0)),
+            Call::Revoke(device) => self.revoke(device, now).map(|()| Answer::Done(1)),
+            Call::EditCatalogue(scope, items) => {
+                let replica = &mut self.device.replica;
+                let events = replica.edit_catalogue(scope, &items, now.wall_ms)?;
+                Ok(Answer::Done(events.len()))
+            }
+            Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
+            Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
+            Call::Digests => Ok(Answer::Digests(self.digests()?)),
+        }
+    }
+
+    /// Raises proofs of forks that nobody has proven, for everyone to see.
+    fn prove_forks(&mut self, now: Now) -> Result<(), CallError> {
+        for proof in self.device.replica.unproven_forks()? {
+            let payload = engine::event::Payload::ForkProven(Box::new(proof));
+            let replica = &mut self.device.replica;
+            replica.append(Scope::Tenant, Lane::Authority, payload, now.wall_ms)?;
+        }
+        Ok(())
+    }
+}
+
+impl Core for Hub {
+    type Call = Call;
+    type Answer = Answer;
+
+    fn device(&mut self) -> &mut Device {
+        &mut self.device
+    }
+
+    fn handle_call(&mut self, id: CallId, call: Call, now: Now) {
+        let rests_on_batch =
+            matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..));
+        match self.decide(call, now) {
+            Ok(answer) if rests_on_batch => self.pending.answer(id, answer, &self.device),
+            Ok(answer) => self.pending.answer_now(id, answer),
+            Err(error) => self.pending.answer_now(id, Answer::Refused(error)),
+        }
+    }
+
+    fn handle_input(&mut self, input: Input, now: Now) {
+        self.device.handle_input(input, now);
+        self.handle_joins(now);
+        self.receipt_greeted(now);
+    }
+
+    fn handle_committed(&mut self, result: Result<(), WriteError>, now: Now) {
+        let failed = result.as_ref().err().map(ToString::to_string);
+        let logs = self.device.handle_committed(result, now);
+        match failed {
+            None => {
+                self.pending.committed();
+                self.joins.committed(&mut self.device.router);
+            }
+            Some(reason) => {
+                self.pending.failed(|| Answer::Refused(CallError::Halted(reason.clone())));
+                self.joins.failed(&mut self.device.router);
+            }
+        }
+        self.receipt_committed(&logs, now);
+        if let Err(CallError::Read(error)) = self.prove_forks(now) {
+            self.device.halt(&error);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.device.handle_timeout(now);
+    }
+
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        self.device.poll_timeout()
+    }
+
+    fn poll_commit(&mut self) -> Option<Batch> {
+        let batch = self.device.poll_commit();
+        if batch.is_some() {
+            self.pending.closed();
+            self.joins.closed();
+        }
+        batch
+    }
+
+    fn poll_answer(&mut self) -> Option<(CallId, Answer)> {
+        self.pending.poll()
+    }
+}

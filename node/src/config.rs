@@ -1,0 +1,165 @@
+//! Configuration: defaults, then the file, then the environment, then flags.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use engine::limits::AMOUNT_MAX;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::core::Settings;
+
+/// What `tentpole-node run` is set to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where tills and commands reach the API; loopback only.
+    pub api: SocketAddr,
+    /// Where peers reach this node, over QUIC (UDP).
+    pub listen: SocketAddr,
+    /// The control's `host:port`; the one that the join token named if absent.
+    pub control: Option<String>,
+    /// Other stalls' `host:port`, or `host:port#DEVICE` to pin who answers.
+    pub peers: Vec<String>,
+    /// The largest amount of a line, a tender or a tip, in minor units.
+    pub amount_max: i64,
+    /// Whether SKUs that the catalogue does not know may be sold.
+    pub open_items: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            api: SocketAddr::from(([127, 0, 0, 1], 7700)),
+            listen: SocketAddr::from(([0, 0, 0, 0], 7701)),
+            control: None,
+            peers: Vec::new(),
+            amount_max: 100_000_000,
+            open_items: false,
+        }
+    }
+}
+
+/// Settings given on the command line.
+#[derive(Debug, Clone, Default, Serialize, clap::Args)]
+pub struct Flags {
+    /// Where tills and commands reach the API (loopback only)
+    #[arg(long, value_name = "IP:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<SocketAddr>,
+    /// Where peers reach this node, over QUIC (UDP)
+    #[arg(long, value_name = "IP:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// The control's address, if it is not the one in the join token
+    #[arg(long, value_name = "HOST:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
+    /// Another stall to sync with; may be given several times
+    #[arg(long = "peer", value_name = "HOST:PORT[#DEVICE]")]
+    #[serde(skip_serializing_if = "Vec::is_empty", rename = "peers")]
+    pub peer: Vec<String>,
+    /// Sell SKUs that the catalogue does not know
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub open_items: bool,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file or variable does not read as configuration.
+    #[error("configuration: {0}; see docs/operations.md for the settings")]
+    Read(#[from] Box<figment::Error>),
+    /// The file is not there.
+    #[error("configuration file {0} does not exist; name another, or leave --config out")]
+    Missing(PathBuf),
+    /// A setting makes no sense.
+    #[error("configuration: {field} is {found}; {mend}")]
+    Nonsense {
+        /// The setting.
+        field: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        mend: &'static str,
+    },
+}
+
+/// Reads the configuration: `file`, or `node.toml` in the data directory if there is one.
+pub fn read(data: &Path, file: Option<&Path>, flags: &Flags) -> Result<Config, ConfigError> {
+    if let Some(file) = file.filter(|file| !file.is_file()) {
+        return Err(ConfigError::Missing(file.to_owned()));
+    }
+    let file = file.map_or_else(|| data.join("node.toml"), Path::to_owned);
+    let config: Config = Figment::from(Serialized::defaults(Config::default()))
+        .merge(Toml::file(file))
+        .merge(Env::prefixed("TENTPOLE_NODE_"))
+        .merge(Serialized::defaults(flags))
+        .extract()
+        .map_err(Box::new)?;
+    if !(1..=AMOUNT_MAX).contains(&config.amount_max) {
+        return Err(ConfigError::Nonsense {
+            field: "amount_max",
+            found: config.amount_max.to_string(),
+            mend: "set it to 1 to 1000000000000 minor units",
+        });
+    }
+    for address in config.control.iter().chain(&config.peers) {
+        let port = address.split('#').next().and_then(|host| host.rsplit_once(':'));
+        if port.is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
+            return Err(ConfigError::Nonsense {
+                field: "control or peers",
+                found: address.clone(),
+                mend: "write it as HOST:PORT",
+            });
+        }
+    }
+    Ok(config)
+}
+
+impl Config {
+    /// What the core needs to know.
+    pub fn settings(&self) -> Settings {
+        Settings { amount_max: self.amount_max, open_items: self.open_items }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("node.toml"), text).unwrap();
+        read(dir.path(), None, &Flags::default())
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("node.toml"), "api = \"127.0.0.1:1\"").unwrap();
+        let api = Some(SocketAddr::from(([127, 0, 0, 1], 2)));
+        let config = read(dir.path(), None, &Flags { api, ..Flags::default() }).unwrap();
+        assert_eq!(config.api.port(), 2);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        let text = with("open_item = true").unwrap_err().to_string();
+        assert!(text.contains("open_item"), "{text}");
+    }
+
+    #[test]
+    fn an_address_without_a_port_is_refused() {
+        assert!(matches!(with("control = \"market.lan\""), Err(ConfigError::Nonsense { .. })));
+    }
+
+    #[test]
+    fn a_negative_maximum_is_refused() {
+        assert!(matches!(with("amount_max = -1"), Err(ConfigError::Nonsense { .. })));
+    }
+}

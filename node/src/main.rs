@@ -1,0 +1,10 @@
+//! `tentpole-node`: see `tentpole-node --help`.
+
+use clap::Parser;
+use shell::Exit;
+use tentpole_node::cli::Cli;
+
+#[tokio::main]
+async fn main() -> Exit {
+    tentpole_node::cli::run(Cli::parse()).await
+}
