@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Simulations of Tentpole: the same code, in a world that can break.
+//!
+//! - [`protocol`]: the protocol-level tier: real cores over a lossy message network, in virtual
+//!   time, for thousands of seeds.
+//! - [`market`]: every real basket through the protocol-level tier.
+//! - [`replay`]: the demo: real binaries, real sockets, real sales.
+//! - [`bench`]: what is measured.
+//! - [`sales`]: real and made-up sales to do all this with.
+
+pub mod bench;
+pub mod market;
+pub mod protocol;
+pub mod replay;
+pub mod sales;

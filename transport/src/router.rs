@@ -128,6 +128,7 @@ impl Router {
         replica: &mut Replica,
     ) -> Result<(), SessionError> {
         let greeting = matches!(message, Message::Hello(_));
+        let stating_all = matches!(&message, Message::Have(have) if have.full);
         match &message {
             Message::Hello(hello) => {
                 if let Some(charter) = &hello.charter {
@@ -147,8 +148,13 @@ impl Router {
         }
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.handle_message(message, now, replica, &mut self.claims)?;
+        if !session.is_open() {
+            return Ok(());
+        }
         if greeting {
             self.admitted.extend(session.paths());
+        }
+        if greeting || stating_all {
             self.greeted.push_back(peer);
             self.greet_with_receipts(peer, replica)?;
         }
@@ -171,7 +177,8 @@ impl Router {
         replica: &mut Replica,
     ) -> Result<(), SessionError> {
         let open = self.sessions.get_mut(&peer).filter(|session| session.is_open());
-        let session = open.ok_or(SessionError::Unexpected("a segment"))?;
+        // Before its hello a peer is nobody; what it sent will be sent again.
+        let Some(session) = open else { return Ok(()) };
         let log = segment::peek_log(bytes)?;
         let rights = replica.rights();
         // What a peer may not hold it cannot relay, and what we may not hold we do not take.
@@ -257,7 +264,7 @@ impl Router {
         self.admitted.pop_front()
     }
 
-    /// The next peer that has greeted.
+    /// The next peer that has stated all it holds, and is due receipts.
     pub fn poll_greeted(&mut self) -> Option<DeviceId> {
         self.greeted.pop_front()
     }

@@ -59,6 +59,8 @@ pub struct Hello {
     pub charter: Option<SignedDocument>,
     /// The sender's own grant; a control has none.
     pub grant: Option<SignedDocument>,
+    /// Whether the sender has heard the receiver's hello; if not, it is due again.
+    pub heard: bool,
     /// What the sender holds, as far as the receiver may know it; none before it knows the
     /// receiver's rights, then a `Have` follows.
     pub have: Option<VersionVector>,

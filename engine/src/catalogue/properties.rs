@@ -246,8 +246,6 @@ fn deliveries_in_two_orders() -> impl Strategy<Value = (Vec<Delivery>, Vec<usize
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
-
     #[test]
     fn any_order_and_repetition_gives_the_same_state_and_the_mirror_misses_nothing(
         (deliveries, straight, shuffled) in deliveries_in_two_orders(),

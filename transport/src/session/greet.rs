@@ -26,6 +26,7 @@ impl Session {
             tenant: replica.tenant(),
             charter: rights.signed_charter().cloned(),
             grant: rights.signed_grant(&replica.device()).cloned(),
+            heard: self.greeted,
             have,
         };
         self.outbox.push_front(Message::Hello(Box::new(hello)));
@@ -43,6 +44,10 @@ impl Session {
         let rights = replica.rights();
         if !rights.may_sync(&self.peer, now.wall_ms) {
             return Err(SessionError::NotGranted);
+        }
+        if self.greeted && !hello.heard {
+            // The peer lacks our hello: it was lost.
+            self.greet(replica);
         }
         self.greeted = true;
         self.was_open = true;

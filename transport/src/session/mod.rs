@@ -72,9 +72,6 @@ pub enum SessionError {
     /// No grant, or an expired or revoked one.
     #[error("the peer has no valid grant; invite it again if it should have one")]
     NotGranted,
-    /// Something that must come later came first.
-    #[error("the peer sent {0} before its hello")]
-    Unexpected(&'static str),
     /// More than a message may hold.
     #[error("the peer's {0} names too many logs")]
     TooMany(&'static str),
@@ -229,7 +226,8 @@ impl Session {
         self.last_heard = now.instant;
         match message {
             Message::Hello(hello) => return self.handle_hello(*hello, now, replica, claims),
-            _ if !self.greeted => return Err(SessionError::Unexpected("a message")),
+            // Its hello was lost or overtaken; it will be repeated, and so will this.
+            _ if !self.greeted => {}
             Message::Have(have) => return self.handle_have(have, now, replica, claims),
             Message::Want(wants) => return self.handle_want(wants, replica),
             Message::Ping(ping) => self.handle_ping(ping),
@@ -297,7 +295,7 @@ impl Session {
         }
         if now.instant >= self.next_ping {
             self.next_ping = now.instant.after(PING_EVERY);
-            self.ping(replica);
+            self.ping(replica)?;
         }
         if self.greeted {
             self.resend_late(now.instant, replica)?;
@@ -306,15 +304,28 @@ impl Session {
         Ok(())
     }
 
-    fn ping(&mut self, replica: &Replica) {
+    fn ping(&mut self, replica: &Replica) -> Result<(), SessionError> {
         if !self.greeted {
             // The hello may have been lost.
             self.greet(replica);
-            return;
+            return Ok(());
+        }
+        if self.lacks_receipt(replica)? {
+            // Whoever has receipts for us answers a full `Have` with them.
+            self.announce_all(replica);
         }
         self.nonce += 1;
         let announced = self.announced.hash();
         self.outbox.push_back(Message::Ping(Ping { nonce: self.nonce, announced }));
+        Ok(())
+    }
+
+    /// Whether the peer holds all of our ledger, and still some of it is at risk.
+    fn lacks_receipt(&self, replica: &Replica) -> Result<bool, SessionError> {
+        let me = replica.device();
+        let ours = |log: &&Log| log.device == me && log.lane == Lane::Ledger;
+        let held = |log: &Log| replica.vector().leaves(log) == self.leaves_of(log);
+        Ok(replica.vector().0.keys().filter(ours).all(held) && replica.at_risk()?.events > 0)
     }
 
     /// When [`Session::handle_timeout`] is due.

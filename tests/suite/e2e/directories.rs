@@ -1,0 +1,169 @@
+//! Data directories that must be refused, each with the mend; and nothing in them is touched.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use engine::store::rocks::RocksStore;
+use engine::store::{Batch, Read, Store, stamp};
+
+use super::harness::{Daemon, Market, Stall, node, run_command};
+
+const RUN: &[&str] = &["run", "--api", "127.0.0.1:0", "--listen", "127.0.0.1:0"];
+
+/// A stall that has sold and is at rest.
+async fn at_rest(market: &Market, name: &str) -> Stall {
+    let mut stall = market.stall(name).await;
+    stall.sell(2).await;
+    stall.wait_nothing_at_risk().await;
+    stall.stop().await;
+    stall
+}
+
+fn store(data: &Path) -> RocksStore {
+    RocksStore::open(&data.join("store")).expect("a store at rest")
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_and_the_first_is_not_disturbed() {
+    let market = Market::open().await;
+    let mut north = market.stall("north").await;
+    north.command(RUN).await.refused(1, &["in use", "stop the process"]);
+    market.control.command(RUN).await.refused(1, &["in use", "stop the process"]);
+    let token = market.invite("again").await;
+    north.command(&["join", &token]).await.refused(1, &["already joined"]);
+    north.sell(1).await;
+    market.wait_equal_digests(&[&north]).await;
+    assert_eq!(north.ask(&["status"]).await["name"], "north");
+}
+
+#[tokio::test]
+async fn another_devices_key_is_refused_and_the_own_one_still_works() {
+    let market = Market::open().await;
+    let (mut north, south) = (at_rest(&market, "north").await, at_rest(&market, "south").await);
+    let key = north.data.join("device.key");
+    let own = std::fs::read(&key).unwrap();
+    std::fs::write(&key, std::fs::read(south.data.join("device.key")).unwrap()).unwrap();
+    let words = ["belongs to device", "bring back the key"];
+    north.command(RUN).await.refused(1, &words);
+    north.command(&["verify"]).await.refused(1, &words);
+    std::fs::write(&key, own).unwrap();
+    north.start().await;
+    market.wait_equal_digests(&[&north]).await;
+}
+
+#[tokio::test]
+async fn a_newer_format_is_refused() {
+    let market = Market::open().await;
+    let north = at_rest(&market, "north").await;
+    let newer = {
+        let store = store(&north.data);
+        let mut value = store.get(&stamp::KEY).unwrap().unwrap();
+        value[..4].copy_from_slice(&(stamp::FORMAT + 1).to_be_bytes());
+        let mut batch = Batch::default();
+        batch.put(stamp::KEY.to_vec(), value.clone());
+        store.write(&batch).unwrap();
+        value
+    };
+    for command in [RUN, &["verify"]] {
+        north.command(command).await.refused(1, &["format 2", "start the version that wrote it"]);
+    }
+    assert_eq!(store(&north.data).get(&stamp::KEY).unwrap(), Some(newer));
+}
+
+#[tokio::test]
+async fn a_directory_that_has_not_joined_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("fresh");
+    let refused = run_command(&node(), &data, RUN).await;
+    refused.refused(1, &["has not joined", "join TOKEN"]);
+    let control = Daemon::control(dir.path());
+    control.command(RUN).await.refused(1, &["holds no tenant", "init"]);
+}
+
+#[tokio::test]
+async fn keys_and_tokens_that_others_can_read_are_refused() {
+    let market = Market::open().await;
+    let mut north = at_rest(&market, "north").await;
+    for name in ["device.key", "admin.token", "tenant.id"] {
+        let path: PathBuf = north.data.join(name);
+        let set = |mode| {
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        };
+        set(0o644);
+        north.command(RUN).await.refused(1, &[name, "mode 0644", "chmod 600"]);
+        set(0o600);
+    }
+    north.start().await;
+    market.wait_equal_digests(&[&north]).await;
+}
+
+#[tokio::test]
+async fn a_damaged_key_is_refused_and_not_replaced() {
+    let market = Market::open().await;
+    let north = at_rest(&market, "north").await;
+    let key = north.data.join("device.key");
+    std::fs::write(&key, "00ff").unwrap();
+    north.command(RUN).await.refused(1, &["device.key", "restore it"]);
+    assert_eq!(std::fs::read(&key).unwrap(), b"00ff");
+    std::fs::remove_file(&key).unwrap();
+    north.command(RUN).await.refused(1, &["device.key"]);
+    assert!(!key.exists());
+}
+
+#[tokio::test]
+async fn a_tenant_is_founded_once() {
+    let market = Market::open().await;
+    let again = ["init", "--tenant", "other", "--currency", "EUR"];
+    market.control.command(&again).await.refused(1, &["already holds tenant", "another data"]);
+    let fresh = Daemon::control(&market.folder().join("elsewhere"));
+    for (tenant, currency) in [("fair", "euro"), ("fair", "usd"), ("", "USD"), ("a\nb", "USD")] {
+        let refused = fresh.command(&["init", "--tenant", tenant, "--currency", currency]).await;
+        refused.refused(1, &["is not usable"]);
+        assert!(!fresh.data.exists());
+    }
+}
+
+#[tokio::test]
+async fn damage_is_found_by_verify_and_by_the_start() {
+    let market = Market::open().await;
+    let north = at_rest(&market, "north").await;
+    let changed = {
+        let store = store(&north.data);
+        let mut batch = Batch::default();
+        let (from, to) = engine::keys::all_events();
+        let mut sale = None;
+        store
+            .scan(&from, &to, &mut |key, row| {
+                // The last event is the last sale or what followed it; any will do.
+                sale = Some((key.to_vec(), row.to_vec()));
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        let (key, mut row) = sale.unwrap();
+        *row.last_mut().unwrap() ^= 1;
+        batch.put(key, row);
+        store.write(&batch).is_ok()
+    };
+    assert!(changed);
+    let report = north.command(&["--json", "verify"]).await;
+    assert_eq!(report.code, 4, "{report:?}");
+    assert_eq!(report.json()["ok"], false);
+    assert_ne!(report.json()["problems"], serde_json::json!([]));
+
+    // Torn pages in the write-ahead log are refused by the start itself.
+    let logs = std::fs::read_dir(north.data.join("store")).unwrap();
+    let mut damaged = 0;
+    for entry in logs.map(|entry| entry.unwrap().path()) {
+        if entry.extension().is_some_and(|end| end == "log") {
+            let mut bytes = std::fs::read(&entry).unwrap();
+            let middle = bytes.len() / 2;
+            if let Some(byte) = bytes.get_mut(middle) {
+                *byte ^= 0xff;
+                damaged += 1;
+            }
+            std::fs::write(&entry, bytes).unwrap();
+        }
+    }
+    assert_ne!(damaged, 0, "there is a write-ahead log with rows in it");
+    north.command(RUN).await.refused(1, &["is damaged", "restore a backup"]);
+}
