@@ -13,15 +13,14 @@ use engine::authority::JoinToken;
 use engine::authority::join::{InviteId, pin, proof_key};
 use engine::catalogue::ItemEdit;
 use engine::ids::{DeviceId, EventId};
-use engine::replica::verify;
-use engine::store::{ReadError, Store};
+use engine::store::Read;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shell::access::{Access, Operator};
 use shell::driver::Calls;
 use shell::extract::{JsonBody, Query};
 use shell::problem::Problem;
-use shell::read::{DigestEntry, Library, scope_of};
+use shell::read::{DigestEntry, Library, from_snapshot, scope_of};
 use transport::env::Env;
 
 use crate::core::{Answer, Call, CallError, Hub, Invitation};
@@ -106,7 +105,11 @@ async fn invite<E: Env>(
             return Err(Problem::malformed(format!("{field} must have 1 to 64 plain characters")));
         }
     }
-    let minutes = body.minutes.unwrap_or(INVITE_MINUTES.0).clamp(1, INVITE_MINUTES.1);
+    let (usual, most) = INVITE_MINUTES;
+    let minutes = body.minutes.unwrap_or(usual);
+    if !(1..=most).contains(&minutes) {
+        return Err(Problem::malformed(format!("minutes must be 1 to {most}, 30 days")));
+    }
     let address = body.address.unwrap_or_else(|| api.address.clone());
     if address.len() > 255 || !address.contains(':') {
         return Err(Problem::malformed("address must be HOST:PORT, as stalls reach this control"));
@@ -200,6 +203,7 @@ async fn stalls<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<Json<V
                 "connected": stall.connected,
                 "last_seen_ms": stall.last_seen_ms,
                 "revoked": stall.revoked,
+                "disputed": stall.disputed,
             })
         })
         .collect();
@@ -266,10 +270,8 @@ async fn events<E: Env>(
         })?),
     };
     let limit = query.limit.unwrap_or(EVENTS_PAGE_MAX).clamp(1, EVENTS_PAGE_MAX);
-    let page = move |store: &dyn Store| {
-        shell::export::events(store.snapshot().as_ref(), after.as_ref(), limit)
-    };
-    let (events, next) = blocking(&api, page).await?;
+    let page = move |store: &dyn Read| shell::export::events(store, after.as_ref(), limit);
+    let (events, next) = from_snapshot(api.library.store.clone(), page).await?;
     Ok(Json(json!({ "events": events, "next": next })))
 }
 
@@ -277,25 +279,12 @@ async fn verify_all<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
 ) -> Result<Json<Value>, Problem> {
-    let report = blocking(&api, |store| verify::verify(store.snapshot().as_ref())).await?;
-    Ok(Json(shell::read::report_body(&report)))
+    shell::read::verification(&api.library).await
 }
 
 async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> Response {
     api.stop.notify_one();
     (StatusCode::ACCEPTED, Json(json!({ "stopping": true }))).into_response()
-}
-
-async fn blocking<E: Env, T: Send + 'static>(
-    api: &Api<E>,
-    read: impl FnOnce(&dyn Store) -> Result<T, ReadError> + Send + 'static,
-) -> Result<T, Problem> {
-    let store = api.library.store.clone();
-    match tokio::task::spawn_blocking(move || read(store.as_ref())).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Problem::halted(error.to_string())),
-        Err(_) => Err(Problem::stopping("the daemon is stopping")),
-    }
 }
 
 async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {

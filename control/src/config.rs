@@ -57,6 +57,9 @@ pub enum ConfigError {
     /// The file is not there.
     #[error("configuration file {0} does not exist; name another, or leave --config out")]
     Missing(PathBuf),
+    /// The API would be reachable from the network.
+    #[error("configuration: api is {0}; it speaks plain HTTP, so keep it on 127.0.0.1")]
+    NotLoopback(SocketAddr),
 }
 
 /// Reads the configuration: `file`, or `control.toml` in the data directory if there is one.
@@ -65,12 +68,16 @@ pub fn read(data: &Path, file: Option<&Path>, flags: &Flags) -> Result<Config, C
         return Err(ConfigError::Missing(file.to_owned()));
     }
     let file = file.map_or_else(|| data.join("control.toml"), Path::to_owned);
-    Figment::from(Serialized::defaults(Config::default()))
+    let config: Config = Figment::from(Serialized::defaults(Config::default()))
         .merge(Toml::file(file))
         .merge(Env::prefixed("TENTPOLE_CONTROL_"))
         .merge(Serialized::defaults(flags))
         .extract()
-        .map_err(|error| Box::new(error).into())
+        .map_err(Box::new)?;
+    match config.api.ip().is_loopback() {
+        true => Ok(config),
+        false => Err(ConfigError::NotLoopback(config.api)),
+    }
 }
 
 impl Config {

@@ -8,11 +8,10 @@ use engine::keys;
 use engine::replica::Replica;
 use engine::sign::Keypair;
 use engine::store::{ReadError, WriteError};
-use shell::daemon::fresh_epoch;
+use shell::daemon::{StartError, fresh_epoch};
 use shell::data_dir::{DEVICE_KEY, DataDir};
-use shell::files::FileError;
 use thiserror::Error;
-use transport::env::{Env, OpenError};
+use transport::env::Env;
 
 /// The root key's file, to be moved to a safe place.
 pub const ROOT_KEY: &str = "root.key";
@@ -36,15 +35,9 @@ pub enum FoundError {
         /// What to give.
         mend: &'static str,
     },
-    /// The data directory's files.
+    /// The data directory.
     #[error(transparent)]
-    File(#[from] FileError),
-    /// The data directory's store.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The replica.
-    #[error(transparent)]
-    Replica(#[from] engine::replica::open::OpenError),
+    Start(#[from] StartError),
     /// The charter.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -92,13 +85,14 @@ pub async fn found<E: Env>(
         found: currency.to_owned(),
         mend: "use an ISO 4217 code, as in EUR",
     })?;
-    let dir = DataDir::create(data)?;
-    if let Some(tenant) = dir.tenant()? {
+    let dir = DataDir::create(data).map_err(StartError::from)?;
+    if let Some(tenant) = dir.tenant().map_err(StartError::from)? {
         return Err(FoundError::Founded(data.display().to_string(), tenant));
     }
-    let root = Keypair::from_seed(&dir.seed_or_new(ROOT_KEY, env)?);
-    let key = Keypair::from_seed(&dir.seed_or_new(DEVICE_KEY, env)?);
-    let disk = env.open_disk(data, &key.device())?;
+    let seed = |name| dir.seed_or_new(name, env).map_err(StartError::from);
+    let root = Keypair::from_seed(&seed(ROOT_KEY)?);
+    let key = Keypair::from_seed(&seed(DEVICE_KEY)?);
+    let disk = env.open_disk(data, &key.device()).map_err(StartError::from)?;
     let charter = Charter {
         tenant: root.tenant(),
         serial: 1,
@@ -107,12 +101,13 @@ pub async fn found<E: Env>(
         controls: [key.device()].into(),
         removed: Vec::new(),
     };
-    let mut replica = Replica::open(key, root.tenant(), fresh_epoch(env), disk.store())?;
+    let mut replica = Replica::open(key, root.tenant(), fresh_epoch(env), disk.store())
+        .map_err(StartError::from)?;
     replica.take_charter(&SignedDocument::sign(&charter, &root)?)?;
     replica.set_local(keys::local(NAMES, b"merchant"), Some(merchant.as_bytes().to_vec()));
     let batch = replica.close()?;
     disk.submit(batch).await?;
     // Last, because it is what says that all the rest is there.
-    dir.write_tenant(root.tenant())?;
+    dir.write_tenant(root.tenant()).map_err(StartError::from)?;
     Ok(Founded { tenant: root.tenant(), root_key: dir.file(ROOT_KEY) })
 }

@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use engine::replica::verify;
-use engine::sign::Keypair;
 use serde_json::{Value, json};
 use shell::Exit;
 use shell::client::{Client, ClientError, escape};
-use shell::data_dir::{DEVICE_KEY, DataDir};
 use shell::env::RealEnv;
 use shell::read::{ItemStock, StockPage};
 use transport::env::Env;
@@ -225,21 +222,8 @@ fn stock_line(item: &ItemStock) -> String {
     format!("{sign}{whole}.{part:03}  {}  {name}", item.sku)
 }
 
-/// Through the daemon where one runs; else straight from the directory.
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
-    let running = match Client::open(&cli.data) {
-        Ok(client) => client.get::<Value>("/v1/verify").await,
-        Err(error) => Err(error),
-    };
-    let report = match running {
-        Err(ClientError::NotRunning { .. }) => {
-            let seed = DataDir::at(&cli.data).seed(DEVICE_KEY)?;
-            let device = Keypair::from_seed(&seed).device();
-            let disk = RealEnv::new()?.open_disk(&cli.data, &device)?;
-            shell::read::report_body(&verify::verify(disk.store().snapshot().as_ref())?)
-        }
-        other => other?,
-    };
+    let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
     let ok = report["ok"] == true;
     show(cli, &report, &shell::read::report_words(&report));
     Ok(if ok { Exit::Ok } else { Exit::Data })

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use engine::ids::DeviceId;
 use engine::limits::AMOUNT_MAX;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -108,17 +109,32 @@ pub fn read(data: &Path, file: Option<&Path>, flags: &Flags) -> Result<Config, C
             mend: "set it to 1 to 1000000000000 minor units",
         });
     }
+    if !config.api.ip().is_loopback() {
+        return Err(ConfigError::Nonsense {
+            field: "api",
+            found: config.api.to_string(),
+            mend: "it speaks plain HTTP, so keep it on 127.0.0.1",
+        });
+    }
     for address in config.control.iter().chain(&config.peers) {
-        let port = address.split('#').next().and_then(|host| host.rsplit_once(':'));
-        if port.is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
-            return Err(ConfigError::Nonsense {
-                field: "control or peers",
-                found: address.clone(),
-                mend: "write it as HOST:PORT",
-            });
-        }
+        check_address(address)?;
     }
     Ok(config)
+}
+
+/// `HOST:PORT`, or `HOST:PORT#DEVICE`.
+fn check_address(address: &str) -> Result<(), ConfigError> {
+    let (place, pin) =
+        address.split_once('#').map_or((address, None), |(place, pin)| (place, Some(pin)));
+    let port = place.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    let mend = if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+        "write it as HOST:PORT"
+    } else if pin.is_some_and(|pin| pin.parse::<DeviceId>().is_err()) {
+        "write it as HOST:PORT#DEVICE, the device as its `status` shows it"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::Nonsense { field: "control or peers", found: address.to_owned(), mend })
 }
 
 impl Config {
@@ -156,6 +172,17 @@ mod tests {
     #[test]
     fn an_address_without_a_port_is_refused() {
         assert!(matches!(with("control = \"market.lan\""), Err(ConfigError::Nonsense { .. })));
+    }
+
+    #[test]
+    fn a_pin_that_is_no_device_is_refused() {
+        assert!(matches!(with("peers = [\"a:1#b\"]"), Err(ConfigError::Nonsense { .. })));
+        assert!(with(&format!("peers = [\"a:1#{}\"]", "ab".repeat(32))).is_ok());
+    }
+
+    #[test]
+    fn an_api_that_others_could_reach_is_refused() {
+        assert!(matches!(with("api = \"0.0.0.0:1\""), Err(ConfigError::Nonsense { .. })));
     }
 
     #[test]

@@ -4,16 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::replica::Replica;
-use engine::sign::Keypair;
 use shell::access::Access;
-use shell::daemon::{StartError, bind_api, endpoint, fresh_epoch};
-use shell::data_dir::{DEVICE_KEY, DataDir};
+use shell::daemon::{Opened, StartError, bind_api, endpoint, open};
 use shell::driver::{Dial, Driver};
-use shell::files::FileError;
 use shell::read::Library;
 use thiserror::Error;
 use tokio::sync::Notify;
-use transport::env::{Env, OpenError};
+use transport::env::Env;
 use transport::quic::Expect;
 
 use crate::api::{self, Api};
@@ -31,16 +28,7 @@ pub enum RunError {
     /// A peer's address is not one.
     #[error("peer {0} is pinned to something that is not a device id; write HOST:PORT#DEVICE")]
     BadPin(String),
-    /// The data directory's files.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The data directory's store.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The replica.
-    #[error(transparent)]
-    Replica(#[from] engine::replica::open::OpenError),
-    /// A listener.
+    /// The directory or a listener.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The store cannot be read.
@@ -55,18 +43,14 @@ pub async fn run<E: Env>(
     config: &Config,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let dir = DataDir::create(data)?;
-    let not_joined = || RunError::NotJoined(data.display().to_string());
-    let tenant = dir.tenant()?.ok_or_else(not_joined)?;
-    let seed = dir.seed(DEVICE_KEY)?;
-    let key = Keypair::from_seed(&seed);
-    let disk = env.open_disk(data, &key.device())?;
-    let replica = Replica::open(key, tenant, fresh_epoch(&env), disk.store())?;
+    let Some(opened) = open(&env, data)? else {
+        return Err(RunError::NotJoined(data.display().to_string()));
+    };
+    let Opened { dir, seed, disk, replica, currency } = opened;
     let dials = dials(&replica, config)?;
-    let charter = replica.rights().charter().ok_or_else(not_joined)?;
-    let currency = String::from_utf8_lossy(&charter.currency).into_owned();
     let stall = Stall::new(replica, config.settings());
-    let access = Access::new(dir.admin_token_or_new(&env)?.hash(), stall.tills()?);
+    let operator = dir.admin_token_or_new(&env).map_err(StartError::from)?;
+    let access = Access::new(operator.hash(), stall.tills()?);
     let endpoint = endpoint(&env, &seed, config.listen)?;
     let listener = bind_api(&dir, config.api).await?;
     tracing::info!(api = %config.api, listen = %config.listen, data = %data.display(), "node runs");
@@ -78,7 +62,7 @@ pub async fn run<E: Env>(
     let api = Api { calls, library, access, env, stop: asked.clone() };
     shell::daemon::run(driver, listener, api::router(api), stop, asked).await;
     endpoint.close().await;
-    dir.remove_api_addr()?;
+    dir.remove_api_addr().map_err(StartError::from)?;
     tracing::info!("node stopped");
     Ok(())
 }

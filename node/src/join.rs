@@ -14,9 +14,8 @@ use engine::sign::Keypair;
 use engine::store::{ReadError, WriteError};
 use shell::daemon::{StartError, endpoint, fresh_epoch};
 use shell::data_dir::{DEVICE_KEY, DataDir};
-use shell::files::FileError;
 use thiserror::Error;
-use transport::env::{Disk, Env, OpenError};
+use transport::env::{Disk, Env};
 use transport::quic::{ConnectError, Expect, Inbound, Link};
 use transport::wire::{self, Join, JoinRefusal, Joined, Message};
 
@@ -35,16 +34,7 @@ pub enum JoinError {
     /// It has joined before.
     #[error("this node has already joined tenant {0}; use another data directory for another")]
     AlreadyJoined(TenantId),
-    /// The data directory's files.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The data directory's store.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The replica.
-    #[error(transparent)]
-    Replica(#[from] engine::replica::open::OpenError),
-    /// The endpoint.
+    /// The data directory or the endpoint.
     #[error(transparent)]
     Start(#[from] StartError),
     /// The control's name does not resolve.
@@ -90,18 +80,18 @@ pub async fn join<E: Env>(
     control: Option<&str>,
 ) -> Result<Joined, JoinError> {
     let token: JoinToken = token.parse()?;
-    let dir = DataDir::create(data)?;
-    if let Some(tenant) = dir.tenant()? {
+    let dir = DataDir::create(data).map_err(StartError::from)?;
+    if let Some(tenant) = dir.tenant().map_err(StartError::from)? {
         return Err(JoinError::AlreadyJoined(tenant));
     }
-    let seed = dir.seed_or_new(DEVICE_KEY, env)?;
+    let seed = dir.seed_or_new(DEVICE_KEY, env).map_err(StartError::from)?;
     let key = Keypair::from_seed(&seed);
-    let disk = env.open_disk(data, &key.device())?;
+    let disk = env.open_disk(data, &key.device()).map_err(StartError::from)?;
     let address = control.unwrap_or(&token.address).to_owned();
     let joined = ask(env, &seed, &token, &address).await?;
     keep(env, disk, key, &joined, &address).await?;
     // Last, because it is what says that all the rest is there.
-    dir.write_tenant(joined.tenant)?;
+    dir.write_tenant(joined.tenant).map_err(StartError::from)?;
     Ok(joined)
 }
 
@@ -156,7 +146,8 @@ async fn keep<E: Env>(
     joined: &Joined,
     address: &str,
 ) -> Result<(), JoinError> {
-    let mut replica = Replica::open(key, joined.tenant, fresh_epoch(env), disk.store())?;
+    let mut replica = Replica::open(key, joined.tenant, fresh_epoch(env), disk.store())
+        .map_err(StartError::from)?;
     replica.take_charter(&joined.charter)?;
     replica.take_grant(&joined.grant)?;
     if replica.rights().grant(&replica.device()).is_none() {

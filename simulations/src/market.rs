@@ -15,7 +15,6 @@ use serde::Serialize;
 use transport::env::Instant;
 
 use crate::protocol::checks;
-use crate::protocol::host::Setup;
 use crate::protocol::network::Quality;
 use crate::protocol::tenant::Tenant;
 use crate::protocol::world::World;
@@ -109,8 +108,7 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
         let books = found.get(store).copied().unwrap_or_default();
         let difference = |is: i128, should: i128| (is - should).abs();
         outcome.cents_difference += difference(books.amount, sums.amount_cents.into());
-        outcome.quantity_difference +=
-            difference(books.quantity, sums.quantity_thousandths.into());
+        outcome.quantity_difference += difference(books.quantity, sums.quantity_thousandths.into());
         outcome.lines_difference += difference(books.lines, sums.lines.into());
     }
     Ok(outcome)
@@ -120,7 +118,10 @@ impl Outcome {
     /// An error unless everything agrees.
     pub fn verdict(&self) -> anyhow::Result<()> {
         let differences = self.cents_difference + self.quantity_difference + self.lines_difference;
-        ensure!(differences == 0 && self.equal_digests, "the books differ from the input: {self:?}");
+        ensure!(
+            differences == 0 && self.equal_digests,
+            "the books differ from the input: {self:?}"
+        );
         Ok(())
     }
 }
@@ -130,26 +131,14 @@ fn merchant(store: u64) -> String {
 }
 
 fn set_up(stores: &[u64], seed: u64) -> anyhow::Result<World> {
-    let tenant = Tenant::default();
     let quality = Quality { delay_ms: 15, jitter_ms: 30, lost_permille: 5, repeated_permille: 2 };
     let mut world = World::new(seed, quality);
-    let grants: Vec<_> = stores
-        .iter()
-        .enumerate()
-        .map(|(index, store)| tenant.grant(index + 1, &merchant(*store)))
-        .collect();
-    let control = Setup {
-        key: tenant.control(),
-        tenant: tenant.id(),
-        charter: tenant.charter(),
-        grants: grants.clone(),
-        is_control: true,
-    };
-    world.add(control.clone())?;
-    for (index, grant) in grants.into_iter().enumerate() {
-        let setup = Setup { grants: vec![grant], is_control: false, ..control.clone() };
-        world.add(Setup { key: Tenant::stall(index + 1), ..setup })?;
-        world.link(0, index + 1);
+    let merchants: Vec<String> = stores.iter().map(|store| merchant(*store)).collect();
+    for setup in Tenant::default().setups(&merchants) {
+        let host = world.add(setup)?;
+        if host > 0 {
+            world.link(0, host);
+        }
     }
     Ok(world)
 }

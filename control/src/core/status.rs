@@ -50,6 +50,8 @@ pub struct StallStatus {
     pub last_seen_ms: Option<u64>,
     /// Whether it was revoked.
     pub revoked: bool,
+    /// Events of its logs beyond what its revocation accepted.
+    pub disputed: u64,
 }
 
 impl Hub {
@@ -92,9 +94,23 @@ impl Hub {
                 connected: session.is_some_and(|session| session.is_open()),
                 last_seen_ms: seen.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
                 revoked: rights.revocation(&grant.device).is_some(),
+                disputed: self.disputed_of(&grant.device)?,
             });
         }
         Ok(out)
+    }
+
+    fn disputed_of(&self, device: &DeviceId) -> Result<u64, ReadError> {
+        let replica = &self.device.replica;
+        let Some(revocation) = replica.rights().revocation(device) else { return Ok(0) };
+        let mut disputed = 0;
+        for log in replica.vector().0.keys().filter(|log| log.device == *device) {
+            let accepted = revocation.leaves.iter().find(|(named, _)| named == log);
+            let accepted = accepted.map(|(_, leaves)| leaves.as_slice()).unwrap_or_default();
+            let runs = replica.missing(log, accepted)?;
+            disputed += runs.iter().map(|run| run.to.seq - run.after.seq).sum::<u64>();
+        }
+        Ok(disputed)
     }
 
     pub(super) fn digests(&self) -> Result<Vec<DigestRow>, ReadError> {

@@ -3,10 +3,12 @@
 //! Fields are checked here for what they are, and in `engine::decide` for what they say.
 
 use engine::decide::Refusal;
+use engine::event::codec::CodecError;
 use engine::event::sale::{Key, Line, Sale, Tender, TenderKind};
 use engine::event::{GoodsLine, GoodsReceived, Refund, RefundLine, Void};
 use engine::hash::Hash;
 use engine::ids::EventId;
+use engine::replica::append::AppendError;
 use serde::{Deserialize, Serialize};
 use shell::paths::WireBytes;
 use shell::problem::Problem;
@@ -295,6 +297,7 @@ pub(super) fn problem(error: &CallError) -> Problem {
     let text = error.to_string();
     match error {
         CallError::NotEnrolled => Problem::not_enrolled(text),
+        CallError::Append(AppendError::Codec(CodecError::TooLarge)) => Problem::too_large(text),
         CallError::Halted(_) | CallError::Append(_) => Problem::halted(text),
         CallError::Refused(refusal) => match refusal {
             Refusal::KeyReused(_) => Problem::key_reused(text),

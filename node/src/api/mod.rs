@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use engine::event::sale::{Key, KeyNumber};
-use engine::replica::verify;
 use serde_json::{Value, json};
 use shell::access::{Access, Caller, Operator};
 use shell::auth::Token;
@@ -183,13 +182,7 @@ async fn verify_all<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
 ) -> Result<Json<Value>, Problem> {
-    let store = api.library.store.clone();
-    let done = tokio::task::spawn_blocking(move || verify::verify(store.snapshot().as_ref()));
-    match done.await {
-        Ok(Ok(report)) => Ok(Json(shell::read::report_body(&report))),
-        Ok(Err(error)) => Err(Problem::halted(error.to_string())),
-        Err(_) => Err(Problem::stopping("the daemon is stopping")),
-    }
+    shell::read::verification(&api.library).await
 }
 
 async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> Response {

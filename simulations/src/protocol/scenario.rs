@@ -10,7 +10,6 @@ use serde::Serialize;
 use transport::env::Instant;
 
 use super::checks::{self, Digests};
-use super::host::Setup;
 use super::network::Quality;
 use super::tenant::Tenant;
 use super::world::{Draw, World};
@@ -113,25 +112,17 @@ pub fn run(night: Night) -> anyhow::Result<Outcome> {
     })
 }
 
-/// A control and stalls of one merchant. Every other stall also knows its neighbour.
+/// A control and stalls of one merchant. Each stall also knows the one before it.
 fn set_up(night: Night) -> anyhow::Result<World> {
-    let tenant = Tenant::default();
     let mut world = World::new(night.seed, night.quality);
-    let grants: Vec<_> = (1..=night.stalls).map(|index| tenant.grant(index, "main")).collect();
-    let control = Setup {
-        key: tenant.control(),
-        tenant: tenant.id(),
-        charter: tenant.charter(),
-        grants: grants.clone(),
-        is_control: true,
-    };
-    world.add(control.clone())?;
-    for (index, grant) in (1..=night.stalls).zip(grants) {
-        let (key, grants) = (Tenant::stall(index), vec![grant]);
-        world.add(Setup { key, grants, is_control: false, ..control.clone() })?;
-        world.link(0, index);
-        if index > 1 {
-            world.link(index - 1, index);
+    let merchants = vec!["main".to_owned(); night.stalls];
+    for setup in Tenant::default().setups(&merchants) {
+        let host = world.add(setup)?;
+        if host > 0 {
+            world.link(0, host);
+        }
+        if host > 1 {
+            world.link(host - 1, host);
         }
     }
     Ok(world)

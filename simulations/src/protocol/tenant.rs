@@ -6,6 +6,8 @@ use engine::authority::{Charter, Grant, Right, Role, SignedDocument};
 use engine::ids::{Lane, MerchantId, Scope};
 use engine::sign::Keypair;
 
+use super::host::Setup;
+
 /// Milliseconds since 1970 at which simulations begin: 2026-01-01T00:00Z.
 pub const START_MS: u64 = 1_767_225_600_000;
 
@@ -50,6 +52,26 @@ impl Tenant {
             removed: Vec::new(),
         };
         SignedDocument::sign(&charter, &self.root).expect("invariant: a short charter fits")
+    }
+
+    /// The control, then a stall for each of `merchants`.
+    pub fn setups(&self, merchants: &[String]) -> Vec<Setup> {
+        let stalls = merchants.iter().enumerate();
+        let grants: Vec<_> =
+            stalls.map(|(index, merchant)| self.grant(index + 1, merchant)).collect();
+        let control = Setup {
+            key: self.control(),
+            tenant: self.id(),
+            charter: self.charter(),
+            grants: grants.clone(),
+            is_control: true,
+        };
+        let stall = |(index, grant): (usize, SignedDocument)| {
+            let setup = Setup { grants: vec![grant], is_control: false, ..control.clone() };
+            Setup { key: Self::stall(index + 1), ..setup }
+        };
+        let stalls: Vec<_> = grants.into_iter().enumerate().map(stall).collect();
+        std::iter::once(control.clone()).chain(stalls).collect()
     }
 
     /// A grant for stall `index` of `merchant`.

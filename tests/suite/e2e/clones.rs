@@ -51,10 +51,8 @@ async fn both_run_one_after_the_other_and_every_sale_of_both_is_counted_once() {
     let market = Market::open().await;
     let witness = market.stall("witness").await;
     let (mut original, mut clone) = original_and_copy(&market).await;
-    let device = {
-        original.start().await;
-        original.device().await
-    };
+    original.start().await;
+    let device = original.device().await;
     original.sell(4).await;
     original.wait_nothing_at_risk().await;
     original.stop().await;
@@ -67,10 +65,12 @@ async fn both_run_one_after_the_other_and_every_sale_of_both_is_counted_once() {
     wait_fork_proven(&clone, &device).await;
     market.wait_equal_digests(&[&witness, &clone]).await;
     market.must_have_every_sale_once(&[&original, &clone]).await;
+    clone.must_verify().await;
+    clone.stop().await;
     original.start().await;
     market.wait_equal_digests(&[&original, &witness]).await;
+    wait_fork_proven(&original, &device).await;
     market.control.must_verify().await;
-    clone.must_verify().await;
 }
 
 #[tokio::test]

@@ -27,8 +27,8 @@ fn store(data: &Path) -> RocksStore {
 async fn a_second_process_is_refused_and_the_first_is_not_disturbed() {
     let market = Market::open().await;
     let mut north = market.stall("north").await;
-    north.command(RUN).await.refused(1, &["in use", "stop the process"]);
-    market.control.command(RUN).await.refused(1, &["in use", "stop the process"]);
+    north.command(RUN).await.refused(1, &["in use by another process", "through its API"]);
+    market.control.command(RUN).await.refused(1, &["in use by another process", "through its API"]);
     let token = market.invite("again").await;
     north.command(&["join", &token]).await.refused(1, &["already joined"]);
     north.sell(1).await;
@@ -43,7 +43,7 @@ async fn another_devices_key_is_refused_and_the_own_one_still_works() {
     let key = north.data.join("device.key");
     let own = std::fs::read(&key).unwrap();
     std::fs::write(&key, std::fs::read(south.data.join("device.key")).unwrap()).unwrap();
-    let words = ["belongs to device", "bring back the key"];
+    let words = ["belongs to device", "use that device's key"];
     north.command(RUN).await.refused(1, &words);
     north.command(&["verify"]).await.refused(1, &words);
     std::fs::write(&key, own).unwrap();
@@ -65,7 +65,10 @@ async fn a_newer_format_is_refused() {
         value
     };
     for command in [RUN, &["verify"]] {
-        north.command(command).await.refused(1, &["format 2", "start the version that wrote it"]);
+        north
+            .command(command)
+            .await
+            .refused(1, &["format 2", "up to 1", "install the newer program"]);
     }
     assert_eq!(store(&north.data).get(&stamp::KEY).unwrap(), Some(newer));
 }
@@ -124,46 +127,46 @@ async fn a_tenant_is_founded_once() {
 }
 
 #[tokio::test]
-async fn damage_is_found_by_verify_and_by_the_start() {
+async fn an_event_that_was_changed_is_found_by_verify() {
     let market = Market::open().await;
-    let north = at_rest(&market, "north").await;
-    let changed = {
+    let mut north = at_rest(&market, "north").await;
+    {
         let store = store(&north.data);
-        let mut batch = Batch::default();
         let (from, to) = engine::keys::all_events();
-        let mut sale = None;
-        store
-            .scan(&from, &to, &mut |key, row| {
-                // The last event is the last sale or what followed it; any will do.
-                sale = Some((key.to_vec(), row.to_vec()));
-                std::ops::ControlFlow::Continue(())
-            })
-            .unwrap();
-        let (key, mut row) = sale.unwrap();
+        let (key, mut row) = store.last(&from, &to).unwrap().unwrap();
         *row.last_mut().unwrap() ^= 1;
+        let mut batch = Batch::default();
         batch.put(key, row);
-        store.write(&batch).is_ok()
-    };
-    assert!(changed);
+        store.write(&batch).unwrap();
+    }
     let report = north.command(&["--json", "verify"]).await;
-    assert_eq!(report.code, 4, "{report:?}");
-    assert_eq!(report.json()["ok"], false);
+    assert_eq!((report.code, &report.json()["ok"]), (4, &false.into()), "{report:?}");
     assert_ne!(report.json()["problems"], serde_json::json!([]));
+    let words = north.command(&["verify"]).await;
+    assert!(words.code == 4 && words.stdout.contains("PROBLEMS FOUND"), "{words:?}");
+    north.start().await;
+    assert_eq!(north.command(&["verify"]).await.code, 4, "through the daemon too");
+}
 
-    // Torn pages in the write-ahead log are refused by the start itself.
-    let logs = std::fs::read_dir(north.data.join("store")).unwrap();
+#[tokio::test]
+async fn a_damaged_write_ahead_log_is_refused_and_not_taken_for_a_shorter_one() {
+    let market = Market::open().await;
+    let mut north = market.stall("north").await;
+    north.sell(20).await;
+    north.kill();
     let mut damaged = 0;
-    for entry in logs.map(|entry| entry.unwrap().path()) {
-        if entry.extension().is_some_and(|end| end == "log") {
-            let mut bytes = std::fs::read(&entry).unwrap();
+    for entry in std::fs::read_dir(north.data.join("store")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap_or_default();
+        if path.extension().is_some_and(|end| end == "log") && !bytes.is_empty() {
             let middle = bytes.len() / 2;
-            if let Some(byte) = bytes.get_mut(middle) {
-                *byte ^= 0xff;
-                damaged += 1;
-            }
-            std::fs::write(&entry, bytes).unwrap();
+            bytes[middle] ^= 0xff;
+            std::fs::write(&path, bytes).unwrap();
+            damaged += 1;
         }
     }
     assert_ne!(damaged, 0, "there is a write-ahead log with rows in it");
-    north.command(RUN).await.refused(1, &["is damaged", "restore a backup"]);
+    for command in [RUN, &["verify"]] {
+        north.command(command).await.refused(1, &["damaged"]);
+    }
 }

@@ -17,7 +17,7 @@ async fn a_setting_that_is_wrong_is_named_and_nothing_is_started() {
     let dir = tempfile::tempdir().unwrap();
     let cases: [(&str, &[&str]); 9] = [
         ("open_item = true", &["open_item"]),
-        ("api = \"everywhere\"", &["api", "everywhere"]),
+        ("api = \"everywhere\"", &["api", "given.toml"]),
         ("api = \"127.0.0.1\"", &["api"]),
         ("api = \"0.0.0.0:7700\"", &["api", "0.0.0.0:7700", "127.0.0.1"]),
         ("control = \"market.lan\"", &["market.lan", "HOST:PORT"]),

@@ -1,19 +1,24 @@
-//! What the start of either daemon has in common: the endpoint, the epoch, the API's listener.
+//! What either daemon's start and end have in common: the directory, the endpoint, the API.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use engine::ids::Epoch;
+use engine::replica::{Replica, verify};
 use engine::sign::Keypair;
+use engine::store::ReadError;
+use serde_json::Value;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use transport::device::Core;
-use transport::env::Env;
+use transport::env::{Disk, Env, OpenError};
 use transport::quic::{Endpoint, Identity, Seeds};
 
-use crate::data_dir::DataDir;
+use crate::client::{Client, ClientError};
+use crate::data_dir::{DEVICE_KEY, DataDir};
 use crate::driver::Driver;
 use crate::files::FileError;
 use crate::host::{self, Hosts};
@@ -47,6 +52,73 @@ pub enum StartError {
     /// A file of the data directory.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The store of the data directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The replica in it.
+    #[error(transparent)]
+    Replica(#[from] engine::replica::open::OpenError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// A data directory that belongs to a tenant, opened.
+pub struct Opened {
+    /// Its files.
+    pub dir: DataDir,
+    /// The device's key seed.
+    pub seed: [u8; 32],
+    /// Its store.
+    pub disk: Arc<dyn Disk>,
+    /// The replica in it, at a fresh epoch.
+    pub replica: Replica,
+    /// The market's currency.
+    pub currency: String,
+}
+
+/// Opens the data directory at `data`; `None` when it belongs to no tenant yet.
+pub fn open(env: &impl Env, data: &Path) -> Result<Option<Opened>, StartError> {
+    let dir = DataDir::create(data)?;
+    let Some(tenant) = dir.tenant()? else { return Ok(None) };
+    let seed = dir.seed(DEVICE_KEY)?;
+    let key = Keypair::from_seed(&seed);
+    let disk = env.open_disk(data, &key.device())?;
+    let replica = Replica::open(key, tenant, fresh_epoch(env), disk.store())?;
+    let Some(charter) = replica.rights().charter() else { return Ok(None) };
+    let currency = String::from_utf8_lossy(&charter.currency).into_owned();
+    Ok(Some(Opened { dir, seed, disk, replica, currency }))
+}
+
+/// Verifies the directory at `data`: through the daemon where one runs, else at rest. The report
+/// is that of `GET /v1/verify`.
+pub async fn verify(env: &impl Env, data: &Path) -> Result<Value, VerifyError> {
+    let running = match Client::open(data) {
+        Ok(client) => client.get::<Value>("/v1/verify").await,
+        Err(error) => Err(error),
+    };
+    match running {
+        Err(ClientError::NotRunning { .. }) => {
+            let seed = DataDir::at(data).seed(DEVICE_KEY).map_err(StartError::from)?;
+            let device = Keypair::from_seed(&seed).device();
+            let disk = env.open_disk(data, &device).map_err(StartError::from)?;
+            let report = verify::verify(disk.store().snapshot().as_ref());
+            Ok(crate::read::report_body(&report.map_err(StartError::from)?))
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Why a directory was not verified.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The running daemon did not answer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The directory at rest could not be opened.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// A fresh epoch.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use engine::store::WriteError;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -16,7 +17,7 @@ use transport::env::{BoxFuture, Disk, Env, Instant};
 use transport::quic::{Endpoint, Expect};
 use transport::session::PathId;
 
-use crate::limits::{CALLS_MAX, INPUTS_A_TURN_MAX};
+use crate::limits::{CALLS_MAX, INPUTS_A_TURN_MAX, LINK_SETTLED_AFTER};
 use crate::paths::{Event, Path, Paths};
 
 /// An address to keep a connection to.
@@ -247,6 +248,7 @@ struct Keep<E: Env> {
 impl<E: Env> Keep<E> {
     async fn run(self) {
         let mut backoff = Backoff::default();
+        let mut said = String::new();
         loop {
             let changed = self.link.changed.notified();
             if self.link.down.load(Ordering::Relaxed) {
@@ -255,11 +257,16 @@ impl<E: Env> Keep<E> {
             }
             match self.connect().await {
                 Ok(link) => {
-                    tracing::info!(address = self.dial.address, peer = %link.peer(), "connected");
-                    backoff.succeeded();
-                    self.paths.run(&self.env, link).await;
+                    said.clear();
+                    if self.keep(link).await >= LINK_SETTLED_AFTER {
+                        backoff.succeeded();
+                    }
                 }
-                Err(error) => tracing::debug!(address = self.dial.address, error, "no connection"),
+                Err(error) if error == said => {}
+                Err(error) => {
+                    tracing::warn!(address = self.dial.address, error, "no connection");
+                    said = error;
+                }
             }
             let mut random = [0; 8];
             self.env.fill_random(&mut random);
@@ -271,6 +278,15 @@ impl<E: Env> Keep<E> {
                 () = self.env.sleep_until(until) => {}
             }
         }
+    }
+
+    /// Runs a link until it ends. Returns for how long it held: a peer that closes at once, as one
+    /// does that revoked this device, is not dialled any faster than one that is not there.
+    async fn keep(&self, link: transport::quic::Link) -> Duration {
+        tracing::info!(address = self.dial.address, peer = %link.peer(), "connected");
+        let from = self.env.now().instant;
+        self.paths.run(&self.env, link).await;
+        self.env.now().instant.since(from)
     }
 
     async fn connect(&self) -> Result<transport::quic::Link, String> {

@@ -249,15 +249,26 @@ async fn reading<T: Send + 'static>(
     read: impl FnOnce(&dyn Read, String) -> Result<T, ReadError> + Send + 'static,
 ) -> Result<Json<T>, Problem> {
     let Library { store, currency } = library;
-    let done = tokio::task::spawn_blocking(move || {
-        let snapshot = store.snapshot();
-        read(snapshot.as_ref(), currency)
-    });
+    from_snapshot(store, move |snapshot| read(snapshot, currency)).await.map(Json)
+}
+
+/// Reads a snapshot on a thread where it may take its time.
+pub async fn from_snapshot<T: Send + 'static>(
+    store: Arc<dyn Store>,
+    read: impl FnOnce(&dyn Read) -> Result<T, ReadError> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(move || read(store.snapshot().as_ref()));
     match done.await {
-        Ok(Ok(value)) => Ok(Json(value)),
+        Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Problem::halted(error.to_string())),
         Err(_) => Err(Problem::stopping("the daemon is stopping")),
     }
+}
+
+/// Verifies every log in the store.
+pub async fn verification(library: &Library) -> Result<Json<Value>, Problem> {
+    let report = from_snapshot(library.store.clone(), engine::replica::verify::verify).await?;
+    Ok(Json(report_body(&report)))
 }
 
 /// The scope that a merchant's name stands for.
