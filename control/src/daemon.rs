@@ -23,6 +23,12 @@ pub enum RunError {
     /// There is no tenant yet.
     #[error("{0} holds no tenant; run `tentpole-control --data {0} init` first")]
     NotFounded(String),
+    /// Its device is no control of its tenant.
+    #[error(
+        "{0} belongs to a stall, or to a control that its tenant has removed; name the control's \
+         directory, or run it with `tentpole-node`"
+    )]
+    NotAControl(String),
     /// The directory or a listener.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -43,6 +49,9 @@ pub async fn run<E: Env>(
     };
     let Opened { dir, seed, disk, replica, currency } = opened;
     let device = replica.device();
+    if !replica.rights().is_control(&device) {
+        return Err(RunError::NotAControl(data.display().to_string()));
+    }
     let merchant = found::merchant(&replica)?;
     let operator = dir.admin_token_or_new(&env).map_err(StartError::from)?;
     let access = Access::new(operator.hash(), Default::default());

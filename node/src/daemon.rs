@@ -25,6 +25,11 @@ pub enum RunError {
     /// It belongs to nobody.
     #[error("{0} has not joined a tenant; run `tentpole-node --data {0} join TOKEN` first")]
     NotJoined(String),
+    /// Its device is a control.
+    #[error(
+        "{0} belongs to a control; name a stall's directory, or run it with `tentpole-control`"
+    )]
+    NotAStall(String),
     /// A peer's address is not one.
     #[error("peer {0} is pinned to something that is not a device id; write HOST:PORT#DEVICE")]
     BadPin(String),
@@ -47,6 +52,9 @@ pub async fn run<E: Env>(
         return Err(RunError::NotJoined(data.display().to_string()));
     };
     let Opened { dir, seed, disk, replica, currency } = opened;
+    if replica.rights().is_control(&replica.device()) {
+        return Err(RunError::NotAStall(data.display().to_string()));
+    }
     let dials = dials(&replica, config)?;
     let stall = Stall::new(replica, config.settings());
     let operator = dir.admin_token_or_new(&env).map_err(StartError::from)?;

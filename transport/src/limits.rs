@@ -22,6 +22,11 @@ pub const SESSIONS_MAX: usize = 2048;
 /// Paths of one session.
 pub const PATHS_MAX: usize = 8;
 
+/// News within this long after the last is gathered: one busy log costs one announcement and one
+/// receipt in it, and a quiet one is announced at once.
+pub const GATHER_FOR: Duration = Duration::from_millis(40);
+/// A peer that has not shown a valid grant by then is cut off.
+pub const GREET_WITHIN: Duration = Duration::from_secs(20);
 /// An idle session pings this often.
 pub const PING_EVERY: Duration = Duration::from_secs(2);
 /// Segments not acknowledged after this are sent again; doubled each time.

@@ -393,7 +393,7 @@ impl Router {
     fn fail(&mut self, path: PathId, error: &SessionError) {
         self.faults += 1;
         let code = match error {
-            SessionError::NotGranted => CloseCode::NotGranted,
+            SessionError::NotGranted | SessionError::NoHello => CloseCode::NotGranted,
             _ => CloseCode::Fault,
         };
         self.close(path, code, &error.to_string());

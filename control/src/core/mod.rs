@@ -7,8 +7,10 @@ mod enrol;
 mod receipts;
 mod status;
 
+use std::collections::BTreeSet;
+
 use engine::catalogue::ItemEdit;
-use engine::ids::{DeviceId, Lane, Scope};
+use engine::ids::{DeviceId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
 use engine::replica::catalogue::CatalogueError;
@@ -85,6 +87,8 @@ pub struct Hub {
     pending: Pending<Answer>,
     joins: enrol::Joins,
     last_receipt_ms: u64,
+    receipts_due: BTreeSet<Log>,
+    receipts_from: Instant,
 }
 
 /// An answer to a device that joins, waiting for its batch.
@@ -98,6 +102,8 @@ impl Hub {
             pending: Pending::default(),
             joins: enrol::Joins::default(),
             last_receipt_ms: 0,
+            receipts_due: BTreeSet::new(),
+            receipts_from: Instant::default(),
         }
     }
 
@@ -177,10 +183,11 @@ impl Core for Hub {
 
     fn handle_timeout(&mut self, now: Now) {
         self.device.handle_timeout(now);
+        self.send_due_receipts(now);
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {
-        self.device.poll_timeout()
+        [self.device.poll_timeout(), self.receipts_timeout()].into_iter().flatten().min()
     }
 
     fn poll_commit(&mut self) -> Option<Batch> {

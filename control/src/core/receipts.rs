@@ -2,20 +2,36 @@
 
 use engine::authority::{Receipt, SignedDocument};
 use engine::ids::{DeviceId, Log};
-use transport::env::Now;
+use transport::env::{Instant, Now};
+use transport::limits::GATHER_FOR;
 use transport::wire::Message;
 
 use super::Hub;
 
 impl Hub {
-    /// The leaves of these logs moved, durably: tell their devices, or whoever relayed them.
+    /// The leaves of these logs moved, durably: a receipt is due.
     pub(super) fn receipt_committed(&mut self, logs: &[Log], now: Now) {
         let me = self.device.replica.device();
-        for log in logs.iter().filter(|log| log.device != me) {
-            if let Some(receipt) = self.receipt(log, now) {
-                self.device.router.send_receipt(log, &receipt);
+        self.receipts_due.extend(logs.iter().filter(|log| log.device != me));
+        self.send_due_receipts(now);
+    }
+
+    /// Sends what is due to the logs' devices, or to whoever relayed them.
+    pub(super) fn send_due_receipts(&mut self, now: Now) {
+        if self.receipts_due.is_empty() || now.instant < self.receipts_from {
+            return;
+        }
+        self.receipts_from = now.instant.after(GATHER_FOR);
+        for log in std::mem::take(&mut self.receipts_due) {
+            if let Some(receipt) = self.receipt(&log, now) {
+                self.device.router.send_receipt(&log, &receipt);
             }
         }
+    }
+
+    /// When receipts that were held back are to be sent.
+    pub(super) fn receipts_timeout(&self) -> Option<Instant> {
+        (!self.receipts_due.is_empty()).then_some(self.receipts_from)
     }
 
     /// Tells peers that greeted what is held of their logs, and of those that they can relay to.

@@ -14,7 +14,7 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use engine::event::sale::{Key, KeyNumber};
 use serde_json::{Value, json};
-use shell::access::{Access, Caller, Operator};
+use shell::access::{Access, Caller, OPERATOR, Operator};
 use shell::auth::Token;
 use shell::driver::Calls;
 use shell::extract::JsonBody;
@@ -142,6 +142,11 @@ async fn add_till<E: Env>(
     JsonBody(TillBody { name }): JsonBody<TillBody>,
 ) -> Result<Response, Problem> {
     dto::name("name", &name)?;
+    if name == OPERATOR {
+        return Err(Problem::malformed(format!(
+            "name: the till {OPERATOR} is the operator's own token; choose another"
+        )));
+    }
     let token = Token::new(&api.env);
     let call = Call::AddTill { name: name.clone(), token: token.hash().to_bytes() };
     ask(&api, call).await?;

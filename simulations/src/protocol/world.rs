@@ -294,8 +294,10 @@ impl World {
                 continue;
             }
             if let Some(close) = machine.device().poll_close() {
-                let reason = format!("host {host} closed a path: {}", close.reason);
-                self.closed.push(reason);
+                // Over a link that is cut no hello can come; any other reason is worth a look.
+                if !close.reason.contains("no valid hello") {
+                    self.closed.push(format!("host {host} closed a path: {}", close.reason));
+                }
                 closes.push(close.path);
                 continue;
             }

@@ -217,14 +217,14 @@ mod tests {
 
     #[test]
     fn a_sale_says_what_was_charged_and_how_it_was_paid() {
-        let line = |quantity: u64, amount: i64| serde_json::json!({"sku": "1004906", "quantity": quantity, "amount": amount, "discount": 7});
+        let line = |quantity: u64, amount: i64| {
+            let sku = "1004906";
+            serde_json::json!({"sku": sku, "quantity": quantity, "amount": amount, "discount": 7})
+        };
         let at = "2017-01-01T10:00:00-05:00";
         let cash = serde_json::json!([{"kind": "cash", "amount": 400}]);
-        check(
-            3,
-            &[(1000, 199), (2000, 120)],
-            serde_json::json!([[line(1000, 199), line(2000, 120)], cash, at]),
-        );
+        let both = [line(1000, 199), line(2000, 120)];
+        check(3, &[(1000, 199), (2000, 120)], serde_json::json!([both, cash, at]));
         let card = serde_json::json!([{"kind": "card", "amount": 199}]);
         check(4, &[(1000, 199)], serde_json::json!([[line(1000, 199)], card, at]));
     }

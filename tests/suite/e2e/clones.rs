@@ -1,16 +1,8 @@
 //! One data directory that runs twice, as after a copied disk or a restored backup.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use super::harness::{Daemon, Market, Sold, Stall, eventually};
-
-/// Copies a data directory at rest, modes and all.
-async fn copy(from: &Path, to: &Path) {
-    let done = tokio::process::Command::new("cp").arg("-a").arg(from).arg(to).status().await;
-    assert!(done.expect("cp runs").success());
-}
+use super::harness::{Daemon, Market, Sold, Stall, copy_directory, eventually};
 
 /// Waits until this daemon shows a fork of the device, with its proof.
 async fn wait_fork_proven(daemon: &Daemon, device: &str) {
@@ -41,7 +33,7 @@ async fn original_and_copy(market: &Market) -> (Stall, Stall) {
     original.wait_nothing_at_risk().await;
     original.stop().await;
     let daemon = Daemon::stall(market.folder(), "copy");
-    copy(&original.data, &daemon.data).await;
+    copy_directory(&original.data, &daemon.data).await;
     let clone = original.copy(daemon);
     (original, clone)
 }

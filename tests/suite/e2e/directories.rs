@@ -1,12 +1,15 @@
 //! Data directories that must be refused, each with the mend; and nothing in them is touched.
 
+use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use engine::event::{Event, Payload, codec};
+use engine::replica::lanes::StoredEvent;
 use engine::store::rocks::RocksStore;
-use engine::store::{Batch, Read, Store, stamp};
+use engine::store::{Batch, Read, Row, Store, stamp};
 
-use super::harness::{Daemon, Market, Stall, node, run_command};
+use super::harness::{Daemon, Market, Stall, control, node, run_command};
 
 const RUN: &[&str] = &["run", "--api", "127.0.0.1:0", "--listen", "127.0.0.1:0"];
 
@@ -21,6 +24,21 @@ async fn at_rest(market: &Market, name: &str) -> Stall {
 
 fn store(data: &Path) -> RocksStore {
     RocksStore::open(&data.join("store")).expect("a store at rest")
+}
+
+/// The row of some sale.
+fn a_sale(store: &RocksStore) -> Row {
+    let (from, to) = engine::keys::all_events();
+    let mut found = None;
+    let visited = store.scan(&from, &to, &mut |key, row| {
+        let event = StoredEvent::from_bytes(row).map(|stored| codec::decode_event(&stored.bytes));
+        if let Some(Ok(Event { payload: Payload::SaleCompleted(_), .. })) = event {
+            found = Some((key.to_vec(), row.to_vec()));
+        }
+        ControlFlow::Continue(())
+    });
+    visited.expect("a read");
+    found.expect("a sale")
 }
 
 #[tokio::test]
@@ -84,6 +102,34 @@ async fn a_directory_that_has_not_joined_is_refused() {
 }
 
 #[tokio::test]
+async fn a_stalls_directory_is_no_controls_and_the_other_way_round() {
+    let mut market = Market::open().await;
+    let mut north = at_rest(&market, "north").await;
+    market.control.stop().await;
+    let refused = run_command(&node(), &market.control.data, RUN).await;
+    refused.refused(1, &["belongs to a control", "tentpole-control"]);
+    let refused = run_command(&control(), &north.data, RUN).await;
+    refused.refused(1, &["belongs to a stall", "tentpole-node"]);
+    market.control.start().await;
+    north.start().await;
+    market.wait_equal_digests(&[&north]).await;
+}
+
+#[tokio::test]
+async fn a_path_where_no_directory_can_be_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "not a directory").unwrap();
+    let token = "tp1";
+    for path in [file.clone(), file.join("below")] {
+        let words = path.display().to_string();
+        run_command(&node(), &path, RUN).await.refused(1, &[&words]);
+        run_command(&node(), &path, &["join", token]).await.refused(1, &["join token"]);
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "not a directory");
+}
+
+#[tokio::test]
 async fn keys_and_tokens_that_others_can_read_are_refused() {
     let market = Market::open().await;
     let mut north = at_rest(&market, "north").await;
@@ -132,8 +178,7 @@ async fn an_event_that_was_changed_is_found_by_verify() {
     let mut north = at_rest(&market, "north").await;
     {
         let store = store(&north.data);
-        let (from, to) = engine::keys::all_events();
-        let (key, mut row) = store.last(&from, &to).unwrap().unwrap();
+        let (key, mut row) = a_sale(&store);
         *row.last_mut().unwrap() ^= 1;
         let mut batch = Batch::default();
         batch.put(key, row);

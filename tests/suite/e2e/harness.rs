@@ -10,7 +10,7 @@ mod stall;
 mod waiting;
 
 pub use api::{Answer, Api, basket, tea};
-pub use daemon::{Daemon, Output, node, run_command};
+pub use daemon::{Daemon, Output, control, copy_directory, node, run_command};
 pub use market::{Market, dead_address, wait_equal_digests};
 pub use stall::{Sold, Stall};
 pub use waiting::{eventually, within};

@@ -74,16 +74,18 @@ async fn sell_until_cut(mut till: Till, api: Api) -> Round {
     }
 }
 
-async fn round(stall: &mut Stall, tills: Vec<Till>, after: Duration) -> Vec<Round> {
+fn sell_at(stall: &Stall, tills: Vec<Till>) -> JoinSet<Round> {
     let mut selling = JoinSet::new();
     for till in tills {
         let api = stall.door().with_token(&till.token);
         selling.spawn(sell_until_cut(till, api));
     }
-    // The moment of the kill, which is the point; nothing is waited for here.
-    tokio::time::sleep(after).await;
-    stall.kill();
-    selling.join_all().await
+    selling
+}
+
+/// Lets time pass before a kill. The moment is the point; nothing is waited for.
+async fn until_the_moment(random: &mut Random) {
+    tokio::time::sleep(Duration::from_millis(random.below(ROUND_MS_MAX))).await;
 }
 
 /// Expects the books to be the acknowledged sales and some of the unanswered ones.
@@ -134,6 +136,15 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a whole number"))
 }
 
+/// How many kills, and what picks their moments.
+fn settings() -> (u64, Random) {
+    let kills = setting("TENTPOLE_KILLS").unwrap_or(10);
+    let clock = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
+    let seed = setting("TENTPOLE_SEED").unwrap_or(clock);
+    println!("{kills} kills; TENTPOLE_SEED={seed} picks the same moments");
+    (kills, Random(seed))
+}
+
 /// The request and the id of each sale that the centre holds.
 async fn at_the_centre(market: &Market) -> Vec<(Request, String)> {
     let read = |event: &Value| {
@@ -151,18 +162,16 @@ async fn at_the_centre(market: &Market) -> Vec<(Request, String)> {
 
 #[tokio::test]
 async fn no_kill_loses_an_acknowledged_sale_or_invents_one() {
-    let kills = setting("TENTPOLE_KILLS").unwrap_or(10);
-    let clock = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
-    let seed = setting("TENTPOLE_SEED").unwrap_or(clock);
-    println!("{kills} kills; TENTPOLE_SEED={seed} picks the same moments");
-    let mut random = Random(seed);
+    let (kills, mut random) = settings();
     let market = Market::open().await;
     let mut north = market.stall("north").await;
     let mut tills = tills(&north).await;
     let mut sold: BTreeMap<Request, String> = BTreeMap::new();
     for _ in 0..kills {
-        let after = Duration::from_millis(random.below(ROUND_MS_MAX));
-        let rounds = round(&mut north, tills, after).await;
+        let selling = sell_at(&north, tills);
+        until_the_moment(&mut random).await;
+        north.kill();
+        let rounds = selling.join_all().await;
         north.start().await;
         north.must_verify().await;
         let acknowledged = rounds.iter().flat_map(|round| round.acknowledged.iter().cloned());
@@ -179,4 +188,29 @@ async fn no_kill_loses_an_acknowledged_sale_or_invents_one() {
     assert_eq!(market.control.status().await["forks"], json!([]));
     market.control.must_verify().await;
     println!("{kills} kills, {} sales, each once", expected.len());
+}
+
+#[tokio::test]
+async fn no_kill_of_the_control_loses_a_sale_or_stops_one() {
+    let (kills, mut random) = settings();
+    let mut market = Market::open().await;
+    let mut north = market.stall("north").await;
+    let tills = tills(&north).await;
+    let selling = sell_at(&north, tills);
+    for _ in 0..kills.min(20) {
+        until_the_moment(&mut random).await;
+        market.control.kill();
+        market.control.start().await;
+        market.control.must_verify().await;
+    }
+    north.kill();
+    let rounds = selling.join_all().await;
+    north.start().await;
+    let mut sold: BTreeMap<Request, String> =
+        rounds.iter().flat_map(|round| round.acknowledged.iter().cloned()).collect();
+    settle(&north, &rounds, &mut sold).await;
+    market.wait_equal_digests(&[&north]).await;
+    north.wait_nothing_at_risk().await;
+    assert_eq!(at_the_centre(&market).await, sold.into_iter().collect::<Vec<_>>());
+    market.control.must_verify().await;
 }

@@ -1,7 +1,9 @@
 //! A stall sells on without its link, without the control, and after its own power was cut; and
 //! nothing that was acknowledged is lost.
 
-use super::harness::{Daemon, Market};
+use serde_json::json;
+
+use super::harness::{Daemon, Market, basket, copy_directory, eventually};
 
 #[tokio::test]
 async fn a_stall_sells_on_with_its_link_down_and_everything_arrives_after() {
@@ -77,7 +79,7 @@ async fn a_stall_keeps_what_it_acknowledged_through_a_sigkill() {
     market.wait_equal_digests(&[&north]).await;
     north.wait_nothing_at_risk().await;
     market.must_have_every_sale_once(&[&north]).await;
-    assert_eq!(north.status().await["forks"], serde_json::json!([]));
+    assert_eq!(north.status().await["forks"], json!([]));
 }
 
 #[tokio::test]
@@ -88,11 +90,9 @@ async fn a_stop_by_signal_is_clean_and_forgets_the_address() {
     let pid = north.pid().to_string();
     let asked = tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await;
     assert!(asked.unwrap().success());
-    super::harness::eventually("the address file goes", async || {
-        match north.data.join("api.addr").exists() {
-            true => Err("it is there".to_owned()),
-            false => Ok(()),
-        }
+    eventually("the address file goes", async || match north.data.join("api.addr").exists() {
+        true => Err("it is there".to_owned()),
+        false => Ok(()),
     })
     .await;
     north.kill();
@@ -115,5 +115,39 @@ async fn a_backlog_arrives_whole_although_the_stall_is_killed_while_it_sends() {
     market.wait_equal_digests(&[&north]).await;
     market.must_have_every_sale_once(&[&north]).await;
     let control: &Daemon = &market.control;
-    assert_eq!(control.status().await["forks"], serde_json::json!([]));
+    assert_eq!(control.status().await["forks"], json!([]));
+}
+
+#[tokio::test]
+async fn a_control_restored_from_a_backup_is_given_again_what_it_lost() {
+    let mut market = Market::open().await;
+    let mut north = market.stall("north").await;
+    north.sell(2).await;
+    north.wait_nothing_at_risk().await;
+    market.control.stop().await;
+    let backup = market.folder().join("backup");
+    copy_directory(&market.control.data, &backup).await;
+    market.control.start().await;
+
+    // After the backup: sales that were receipted, and an item that only the control stated.
+    let pie = json!({ "items": [{ "sku": "pie", "name": "Pie", "price": 300 }] });
+    market.control.api().post("/v1/catalogue/items", &pie).await;
+    market.wait_equal_digests(&[&north]).await;
+    north.sell(3).await;
+    let two = basket(&[json!({ "sku": "pie", "quantity": 2000, "amount": 600 })]);
+    north.till().must_write("/v1/sales", "pies", &two).await;
+    north.wait_nothing_at_risk().await;
+
+    market.control.kill();
+    std::fs::remove_dir_all(&market.control.data).unwrap();
+    copy_directory(&backup, &market.control.data).await;
+    market.control.start().await;
+    assert!(market.control.total().await["baskets"].as_u64().unwrap() <= 6);
+    market.wait_equal_digests(&[&north]).await;
+    north.wait_nothing_at_risk().await;
+    let total = market.control.total().await;
+    assert_eq!((&total["baskets"], &total["net"]), (&json!(6), &json!(600 + north.amount())));
+    let item = market.control.api().get("/v1/stock/pie").await;
+    assert_eq!((&item["name"], &item["quantity"]), (&json!("Pie"), &json!(-2000)));
+    market.control.must_verify().await;
 }

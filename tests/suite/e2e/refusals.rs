@@ -337,8 +337,10 @@ async fn paths_methods_and_parameters_that_do_not_exist() {
     }
     let garbled = market.control.api().request(Method::GET, "/v1/events?after=x");
     refused("a cursor", garbled, 400, "malformed").await;
-    let name = north.api().request(Method::POST, "/v1/tills").json(&json!({ "name": "" }));
-    refused("a till without a name", name, 400, "malformed").await;
+    for name in ["", "operator", "a\nb"] {
+        let till = ask(Method::POST, "/v1/tills").json(&json!({ "name": name }));
+        refused(&format!("a till named {name:?}"), till, 400, "malformed").await;
+    }
 }
 
 #[tokio::test]

@@ -8,9 +8,11 @@ const AT: &str = "2017-01-01T12:00:00+01:00";
 
 fn refund(sale: &Value, lines: &[(u16, u64, i64)]) -> Value {
     let due: i64 = lines.iter().map(|(.., amount)| amount).sum();
-    let line = |(line, quantity, amount): &(u16, u64, i64)| json!({ "line": line, "quantity": quantity, "amount": amount });
+    let lines = lines.iter().map(
+        |(line, quantity, amount)| json!({ "line": line, "quantity": quantity, "amount": amount }),
+    );
     json!({ "sale": sale, "at": AT, "restock": true,
-        "lines": lines.iter().map(line).collect::<Vec<_>>(),
+        "lines": lines.collect::<Vec<_>>(),
         "tenders": [{ "kind": "cash", "amount": due }] })
 }
 

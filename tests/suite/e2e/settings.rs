@@ -21,7 +21,7 @@ async fn a_setting_that_is_wrong_is_named_and_nothing_is_started() {
         ("api = \"127.0.0.1\"", &["api"]),
         ("api = \"0.0.0.0:7700\"", &["api", "0.0.0.0:7700", "127.0.0.1"]),
         ("control = \"market.lan\"", &["market.lan", "HOST:PORT"]),
-        ("peers = [\"a:1\", \"b\"]", &["\"b\"", "HOST:PORT"]),
+        ("peers = [\"a:1\", \"b\"]", &["peers is b;", "HOST:PORT"]),
         ("peers = [\"a:1#nobody\"]", &["a:1#nobody", "HOST:PORT#DEVICE"]),
         ("amount_max = 0", &["amount_max"]),
         ("open_items = maybe", &["given.toml"]),

@@ -8,8 +8,8 @@ use engine::replica::Replica;
 
 use super::claims::Claims;
 use super::{Session, SessionError, accept};
-use crate::env::Now;
-use crate::limits::{GRANTS_MAX, HAVE_LOGS_MAX};
+use crate::env::{Instant, Now};
+use crate::limits::{GATHER_FOR, GRANTS_MAX, HAVE_LOGS_MAX};
 use crate::wire::{Have, Hello, Message, PROTOCOL};
 
 impl Session {
@@ -118,10 +118,11 @@ impl Session {
     }
 
     /// Announces the logs whose leaves moved.
-    pub(super) fn announce(&mut self, replica: &Replica) {
-        if !self.greeted || self.unannounced.is_empty() {
+    pub(super) fn announce(&mut self, now: Instant, replica: &Replica) {
+        if !self.greeted || self.unannounced.is_empty() || now < self.announce_from {
             return;
         }
+        self.announce_from = now.after(GATHER_FOR);
         let mut logs = std::mem::take(&mut self.unannounced);
         if logs.len() > HAVE_LOGS_MAX {
             let rest = logs.iter().nth(HAVE_LOGS_MAX).copied();

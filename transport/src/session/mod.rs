@@ -33,7 +33,7 @@ use engine::store::ReadError;
 use thiserror::Error;
 
 use crate::env::{Instant, Now};
-use crate::limits::{OUTBOX_MAX, PING_EVERY, RESEND_AFTER};
+use crate::limits::{GREET_WITHIN, OUTBOX_MAX, PING_EVERY, RESEND_AFTER};
 use crate::wire::{Hello, Message, Ping, Pong};
 
 use claims::Claims;
@@ -72,6 +72,9 @@ pub enum SessionError {
     /// No grant, or an expired or revoked one.
     #[error("the peer has no valid grant; invite it again if it should have one")]
     NotGranted,
+    /// The peer did not say who it is.
+    #[error("no valid hello came in time")]
+    NoHello,
     /// More than a message may hold.
     #[error("the peer's {0} names too many logs")]
     TooMany(&'static str),
@@ -106,6 +109,7 @@ pub struct Session {
     announced: VersionVector,
     /// Logs whose leaves moved since.
     unannounced: BTreeSet<Log>,
+    announce_from: Instant,
     grants_sent: BTreeSet<DeviceId>,
     feeds: BTreeMap<(Lane, Log), Feed>,
     unacked: VecDeque<feed::Unacked>,
@@ -116,6 +120,7 @@ pub struct Session {
     next_ping: Instant,
     nonce: u64,
     last_heard: Instant,
+    greet_by: Instant,
     delivered: BTreeSet<Log>,
 }
 
@@ -132,6 +137,7 @@ impl Session {
             theirs: VersionVector::default(),
             announced: VersionVector::default(),
             unannounced: BTreeSet::new(),
+            announce_from: now,
             grants_sent: BTreeSet::new(),
             feeds: BTreeMap::new(),
             unacked: VecDeque::new(),
@@ -142,6 +148,7 @@ impl Session {
             next_ping: now.after(PING_EVERY),
             nonce: 0,
             last_heard: now,
+            greet_by: now.after(GREET_WITHIN),
             delivered: BTreeSet::new(),
         }
     }
@@ -193,6 +200,9 @@ impl Session {
 
     /// A connection to the peer is up: greet on it.
     pub fn handle_path_up(&mut self, path: PathId, now: Now, replica: &Replica) {
+        if self.paths.is_empty() {
+            self.greet_by = now.instant.after(GREET_WITHIN);
+        }
         self.paths.insert(path);
         self.last_heard = now.instant;
         self.greet(replica);
@@ -293,6 +303,9 @@ impl Session {
         if self.paths.is_empty() {
             return Ok(());
         }
+        if !self.greeted && now.instant >= self.greet_by {
+            return Err(SessionError::NoHello);
+        }
         if now.instant >= self.next_ping {
             self.next_ping = now.instant.after(PING_EVERY);
             self.ping(replica)?;
@@ -335,7 +348,9 @@ impl Session {
         }
         let resend = self.unacked.front().map(|sent| sent.at.after(self.resend_after));
         let ask = self.asked.values().map(ask::Asked::due).min();
-        [Some(self.next_ping), resend, ask].into_iter().flatten().min()
+        let announce = (!self.unannounced.is_empty()).then_some(self.announce_from);
+        let greet = (!self.greeted).then_some(self.greet_by);
+        [Some(self.next_ping), announce, greet, resend, ask].into_iter().flatten().min()
     }
 
     /// The next thing to send, on the first path that is `ready` to take it. What waits meanwhile
@@ -352,7 +367,7 @@ impl Session {
         let Some(path) = self.paths.iter().copied().find(|path| ready(*path)) else {
             return Ok(None);
         };
-        self.announce(replica);
+        self.announce(now.instant, replica);
         if let Some(message) = self.outbox.pop_front() {
             return Ok(Some((path, Frame::Message(message))));
         }

@@ -72,6 +72,17 @@ pub fn node() -> PathBuf {
     program("tentpole-node")
 }
 
+/// The path of `tentpole-control`.
+pub fn control() -> PathBuf {
+    program("tentpole-control")
+}
+
+/// Copies a data directory at rest, modes and all.
+pub async fn copy_directory(from: &Path, to: &Path) {
+    let done = tokio::process::Command::new("cp").arg("-a").arg(from).arg(to).status().await;
+    assert!(done.expect("cp runs").success());
+}
+
 /// A UDP address on loopback that nobody uses now.
 pub fn free_address() -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");

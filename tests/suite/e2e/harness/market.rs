@@ -49,8 +49,13 @@ impl Market {
 
     /// A stall that has joined and is not started.
     pub async fn joined(&self, name: &str) -> Daemon {
+        self.joined_with(name, &self.invite(name).await).await
+    }
+
+    /// A stall that has joined with this token and is not started.
+    pub async fn joined_with(&self, name: &str, token: &str) -> Daemon {
         let daemon = Daemon::stall(self.folder(), name);
-        daemon.ask(&["join", &self.invite(name).await]).await;
+        daemon.ask(&["join", token]).await;
         daemon
     }
 
