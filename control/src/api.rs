@@ -13,6 +13,7 @@ use engine::authority::JoinToken;
 use engine::authority::join::{InviteId, pin, proof_key};
 use engine::catalogue::ItemEdit;
 use engine::ids::{DeviceId, EventId};
+use engine::replica::catalogue::CatalogueError;
 use engine::store::Read;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -291,7 +292,7 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     match api.calls.call(call).await {
         Ok(Answer::Refused(error)) => Err(match &error {
             CallError::UnknownDevice(_) => Problem::not_found(error.to_string()),
-            CallError::Catalogue(_) => Problem::malformed(error.to_string()),
+            CallError::Catalogue(CatalogueError::Edit(_)) => Problem::malformed(error.to_string()),
             _ => Problem::halted(error.to_string()),
         }),
         Ok(answer) => Ok(answer),

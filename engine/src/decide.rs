@@ -166,7 +166,8 @@ pub fn refund(
     let mut due = 0_i64;
     for (at, line) in refund.lines.iter_mut().enumerate() {
         amount(format!("lines[{at}].amount"), line.amount, rules)?;
-        let Some(sold) = sale.lines.get(usize::from(line.line)) else {
+        let sold = sale.lines.iter().take(SALE_LINES_MAX).nth(usize::from(line.line));
+        let Some(sold) = sold else {
             let text = format!("lines[{at}].line {} is not a line of the sale", line.line);
             return Err(Refusal::BadReference(text));
         };

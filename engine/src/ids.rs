@@ -155,9 +155,26 @@ impl Log {
     }
 }
 
-/// Drawn fresh at every process start; with the log it names a branch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+/// Drawn fresh at every process start; with the log it names a branch. Text in JSON, whose numbers
+/// are not exact that far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Epoch(pub u64);
+
+impl Serialize for Epoch {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        if out.is_human_readable() { out.collect_str(self) } else { out.serialize_u64(self.0) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Epoch {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        if !input.is_human_readable() {
+            return u64::deserialize(input).map(Self);
+        }
+        let text = String::deserialize(input)?;
+        u64::from_str_radix(&text, 16).map(Self).map_err(serde::de::Error::custom)
+    }
+}
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

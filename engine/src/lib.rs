@@ -36,3 +36,5 @@ pub mod projections;
 pub mod replica;
 pub mod sign;
 pub mod store;
+#[cfg(test)]
+mod testing;

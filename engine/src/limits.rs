@@ -63,6 +63,7 @@ const _: () = assert!(
 );
 const _: () = assert!(EVENT_BYTES_MAX <= u16::MAX as usize, "segment rows have u16 lengths");
 const _: () = assert!(DOCUMENT_BYTES_MAX + 512 <= EVENT_BYTES_MAX, "a document fits in an event");
+const _: () = assert!(SALE_LINES_MAX * (3 + 17 + 17) + 8 <= EVENT_BYTES_MAX, "a reversal is a row");
 const _: () = assert!(
     SALE_LINES_MAX as i128 * AMOUNT_MAX as i128 * 4 < i64::MAX as i128,
     "a sale's sums fit in an i64"

@@ -1,6 +1,5 @@
 //! Joining a tenant with a token, and what a data directory says about having joined.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use shell::daemon::{StartError, endpoint, fresh_epoch};
 use shell::data_dir::{DEVICE_KEY, DataDir};
 use thiserror::Error;
 use transport::env::{Disk, Env};
-use transport::quic::{ConnectError, Expect, Inbound, Link};
+use transport::quic::{ConnectError, Endpoint, Expect, Inbound, Link};
 use transport::wire::{self, Join, JoinRefusal, Joined, Message};
 
 /// The daemon's own rows: where things are.
@@ -101,11 +100,28 @@ async fn ask<E: Env>(
     token: &JoinToken,
     address: &str,
 ) -> Result<Joined, JoinError> {
-    let endpoint = endpoint(env, seed, SocketAddr::from(([0, 0, 0, 0], 0)))?;
     let resolve_error = |cause: String| JoinError::Resolve { address: address.to_owned(), cause };
     let found = env.resolve(address).await.map_err(|error| resolve_error(error.to_string()))?;
-    let first = found.first().ok_or_else(|| resolve_error("no address".to_owned()))?;
-    let link = endpoint.connect(*first, Expect::KeyHash(token.control_pin)).await?;
+    let mut last = resolve_error("the name has no address".to_owned());
+    for at in found {
+        let any = if at.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let any = any.parse().expect("invariant: a literal address");
+        let endpoint = endpoint(env, seed, any)?;
+        match endpoint.connect(at, Expect::KeyHash(token.control_pin)).await {
+            Ok(link) => return converse_within(env, &endpoint, link, seed, token).await,
+            Err(error) => last = error.into(),
+        }
+    }
+    Err(last)
+}
+
+async fn converse_within<E: Env>(
+    env: &E,
+    endpoint: &Endpoint,
+    link: Link,
+    seed: &[u8; 32],
+    token: &JoinToken,
+) -> Result<Joined, JoinError> {
     let until = env.now().instant.after(ANSWER_WITHIN);
     let joined = tokio::select! {
         biased;

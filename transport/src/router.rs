@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::authority::{Receipt, SignedDocument};
-use engine::ids::{DeviceId, Log, Tip};
+use engine::ids::{DeviceId, Epoch, Log, Tip};
 use engine::log::segment;
 use engine::replica::Replica;
 use engine::replica::documents::ReceiptError;
@@ -53,11 +53,21 @@ pub struct JoinAsked {
     pub join: crate::wire::Join,
 }
 
+/// Which session of a device: before its hello a path stands alone, then every path to one run of
+/// the device shares a session. A cloned disk shows as two runs at once, and each is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Slot {
+    /// No hello came yet on this path.
+    Greeting(PathId),
+    /// The run with this epoch.
+    Running(Epoch),
+}
+
 /// Every session of one device.
 #[derive(Default)]
 pub struct Router {
-    sessions: BTreeMap<DeviceId, Session>,
-    paths: BTreeMap<PathId, Peer>,
+    sessions: BTreeMap<(DeviceId, Slot), Session>,
+    paths: BTreeMap<PathId, (Peer, Slot)>,
     claims: Claims,
     direct: VecDeque<(PathId, Message)>,
     closes: VecDeque<Close>,
@@ -70,35 +80,33 @@ pub struct Router {
 impl Router {
     /// A connection was made, by either side.
     pub fn handle_path_up(&mut self, path: PathId, peer: Peer, now: Now, replica: &Replica) {
-        let full = self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&peer.device);
-        self.paths.insert(path, peer);
-        if full || peer.device == replica.device() {
-            self.close(path, CloseCode::Busy, "too many peers, or a connection to oneself");
+        let slot = Slot::Greeting(path);
+        self.paths.insert(path, (peer, slot));
+        let paths: usize = self.sessions_of(&peer.device).map(|s| s.paths().count()).sum();
+        if self.sessions.len() >= SESSIONS_MAX || paths >= PATHS_MAX {
+            self.close(path, CloseCode::Busy, "too many peers, or connections from one");
             return;
         }
-        let session = self
-            .sessions
-            .entry(peer.device)
-            .or_insert_with(|| Session::new(peer.device, now.instant));
-        if session.paths().count() >= PATHS_MAX {
-            self.close(path, CloseCode::Busy, "too many connections from one peer");
-            return;
-        }
+        let mut session = Session::new(peer.device, now.instant);
         session.handle_path_up(path, now, replica);
+        self.sessions.insert((peer.device, slot), session);
     }
 
     /// A connection is gone.
     pub fn handle_path_down(&mut self, path: PathId) {
-        let Some(peer) = self.paths.remove(&path) else { return };
-        if let Some(session) = self.sessions.get_mut(&peer.device) {
-            session.handle_path_down(path);
-            if !session.has_path() {
-                self.claims.release_all(peer.device);
-            }
-            // A stranger that never greeted leaves nothing behind.
-            if !session.has_path() && !session.was_open() {
-                self.sessions.remove(&peer.device);
-            }
+        let Some((peer, slot)) = self.paths.remove(&path) else { return };
+        let key = (peer.device, slot);
+        let Some(session) = self.sessions.get_mut(&key) else { return };
+        session.handle_path_down(path);
+        if session.has_path() {
+            return;
+        }
+        self.claims.release_all(peer.device);
+        // A stranger that never greeted leaves nothing behind; of a known peer the last run is
+        // kept, for when it was last seen.
+        let newer = self.sessions_of(&peer.device).any(Session::is_open);
+        if newer || !self.sessions[&key].was_open() {
+            self.sessions.remove(&key);
         }
     }
 
@@ -110,33 +118,40 @@ impl Router {
         now: Now,
         replica: &mut Replica,
     ) {
-        let Some(peer) = self.paths.get(&path).copied() else { return };
+        let Some((peer, _)) = self.paths.get(&path).copied() else { return };
         if let Message::Join(join) = message {
             self.joins.push_back(JoinAsked { path, peer, join });
             return;
         }
-        if let Err(error) = self.take_message(peer.device, message, now, replica) {
+        if let Err(error) = self.take_message(path, message, now, replica) {
             self.fail(path, &error);
         }
     }
 
     fn take_message(
         &mut self,
-        peer: DeviceId,
+        path: PathId,
         message: Message,
         now: Now,
         replica: &mut Replica,
     ) -> Result<(), SessionError> {
+        let Some((Peer { device: peer, .. }, _)) = self.paths.get(&path).copied() else {
+            return Ok(());
+        };
         let greeting = matches!(message, Message::Hello(_));
         let stating_all = matches!(&message, Message::Have(have) if have.full);
         match &message {
             Message::Hello(hello) => {
+                if peer == replica.device() && hello.instance == replica.epoch() {
+                    return Err(SessionError::Oneself);
+                }
                 if let Some(charter) = &hello.charter {
                     replica.take_charter(charter)?;
                 }
                 if let Some(grant) = &hello.grant {
                     replica.take_grant(grant)?;
                 }
+                self.settle(path, hello.instance, now, replica);
             }
             Message::Have(have) => {
                 for grant in have.grants.iter().take(crate::limits::GRANTS_MAX) {
@@ -146,7 +161,9 @@ impl Router {
             Message::Receipts(receipts) => self.take_receipts(peer, receipts, replica)?,
             _ => {}
         }
-        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let Some((_, slot)) = self.paths.get(&path).copied() else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&(peer, slot)) else { return Ok(()) };
+        session.handle_heard(path, now);
         session.handle_message(message, now, replica, &mut self.claims)?;
         if !session.is_open() {
             return Ok(());
@@ -156,27 +173,59 @@ impl Router {
         }
         if greeting || stating_all {
             self.greeted.push_back(peer);
-            self.greet_with_receipts(peer, replica)?;
+            self.greet_with_receipts((peer, slot), replica)?;
         }
         Ok(())
     }
 
+    /// A hello says which run of the peer a path leads to: the path joins that run's session.
+    fn settle(&mut self, path: PathId, instance: Epoch, now: Now, replica: &Replica) {
+        let Some((peer, slot @ Slot::Greeting(_))) = self.paths.get(&path).copied() else { return };
+        let Some(greeting) = self.sessions.remove(&(peer.device, slot)) else { return };
+        let run = Slot::Running(instance);
+        self.paths.insert(path, (peer, run));
+        match self.sessions.get_mut(&(peer.device, run)) {
+            None => {
+                self.sessions.insert((peer.device, run), greeting);
+            }
+            Some(session) => {
+                session.add_path(path, now);
+                if greeting.has_unsent() {
+                    // Our hello was still waiting for this path.
+                    session.greet(replica);
+                }
+            }
+        }
+        // Earlier runs that are gone are of no use any more.
+        self.sessions.retain(|(device, slot), session| {
+            *device != peer.device || *slot == run || session.has_path()
+        });
+    }
+
+    fn sessions_of(&self, device: &DeviceId) -> impl Iterator<Item = &Session> {
+        let from = (*device, Slot::Greeting(PathId(0)));
+        let to = (*device, Slot::Running(Epoch(u64::MAX)));
+        self.sessions.range(from..=to).map(|(_, session)| session)
+    }
+
     /// A segment arrived.
     pub fn handle_segment(&mut self, path: PathId, bytes: &[u8], now: Now, replica: &mut Replica) {
-        let Some(peer) = self.paths.get(&path).copied() else { return };
-        if let Err(error) = self.take_segment(peer.device, bytes, now, replica) {
+        if let Err(error) = self.take_segment(path, bytes, now, replica) {
             self.fail(path, &error);
         }
     }
 
     fn take_segment(
         &mut self,
-        peer: DeviceId,
+        path: PathId,
         bytes: &[u8],
         now: Now,
         replica: &mut Replica,
     ) -> Result<(), SessionError> {
-        let open = self.sessions.get_mut(&peer).filter(|session| session.is_open());
+        let Some((Peer { device: peer, .. }, slot)) = self.paths.get(&path).copied() else {
+            return Ok(());
+        };
+        let open = self.sessions.get_mut(&(peer, slot)).filter(|session| session.is_open());
         // Before its hello a peer is nobody; what it sent will be sent again.
         let Some(session) = open else { return Ok(()) };
         let log = segment::peek_log(bytes)?;
@@ -186,6 +235,7 @@ impl Router {
             return Err(SessionError::NotGranted);
         }
         let verified = segment::unpack(bytes)?;
+        session.handle_heard(path, now);
         session.handle_segment(&log, now);
         replica.admit(verified, now.wall_ms)?;
         Ok(())
@@ -218,6 +268,7 @@ impl Router {
         for (path, error) in failed {
             self.fail(path, &error);
         }
+        self.enforce(now, replica);
     }
 
     /// When [`Router::handle_timeout`] is due.
@@ -269,10 +320,12 @@ impl Router {
         self.greeted.pop_front()
     }
 
-    /// Sends a message to a peer, if its session is open.
-    pub fn send(&mut self, peer: &DeviceId, message: Message) {
-        if let Some(session) = self.sessions.get_mut(peer).filter(|session| session.is_open()) {
-            session.send(message);
+    /// Sends a message to every run of a peer whose session is open.
+    pub fn send(&mut self, peer: &DeviceId, message: &Message) {
+        for ((device, _), session) in &mut self.sessions {
+            if device == peer && session.is_open() {
+                session.send(message.clone());
+            }
         }
     }
 
@@ -295,9 +348,10 @@ impl Router {
         self.sessions.values()
     }
 
-    /// The session with a peer.
+    /// The session with a peer: an open one, if there is one.
     pub fn session(&self, peer: &DeviceId) -> Option<&Session> {
-        self.sessions.get(peer)
+        let open = self.sessions_of(peer).find(|session| session.is_open());
+        open.or_else(|| self.sessions_of(peer).next())
     }
 
     /// Sessions ended because of what a peer sent.
@@ -307,14 +361,14 @@ impl Router {
 
     /// Sends a receipt to the device whose log it is for, or else to whoever relayed the log.
     pub fn send_receipt(&mut self, log: &Log, receipt: &SignedDocument) {
-        let message = || Message::Receipts(vec![receipt.clone()]);
-        if let Some(owner) = self.sessions.get_mut(&log.device).filter(|s| s.is_open()) {
-            owner.send(message());
+        let message = Message::Receipts(vec![receipt.clone()]);
+        if self.sessions_of(&log.device).any(Session::is_open) {
+            self.send(&log.device, &message);
             return;
         }
         for session in self.sessions.values_mut().filter(|session| session.is_open()) {
             if session.delivered().contains(log) {
-                session.send(message());
+                session.send(message.clone());
             }
         }
     }
@@ -349,10 +403,10 @@ impl Router {
     /// less than it once receipted.
     fn greet_with_receipts(
         &mut self,
-        peer: DeviceId,
+        (peer, slot): (DeviceId, Slot),
         replica: &mut Replica,
     ) -> Result<(), SessionError> {
-        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&(peer, slot)) else { return Ok(()) };
         let logs: Vec<Log> = replica.vector().0.keys().copied().collect();
         for log in &logs {
             if log.device == peer {

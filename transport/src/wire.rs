@@ -11,7 +11,7 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use engine::authority::SignedDocument;
 use engine::authority::join::InviteId;
 use engine::hash::Hash;
-use engine::ids::{DeviceId, Log, TenantId, Tip};
+use engine::ids::{DeviceId, Epoch, Log, TenantId, Tip};
 use engine::log::vector::VersionVector;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -59,6 +59,8 @@ pub struct Hello {
     pub charter: Option<SignedDocument>,
     /// The sender's own grant; a control has none.
     pub grant: Option<SignedDocument>,
+    /// The epoch of the sender's start: tells two running copies of one device apart.
+    pub instance: Epoch,
     /// Whether the sender has heard the receiver's hello; if not, it is due again.
     pub heard: bool,
     /// What the sender holds, as far as the receiver may know it; none before it knows the

@@ -39,7 +39,7 @@ impl Hub {
         while let Some(peer) = self.device.router.poll_greeted() {
             for log in self.logs_for(&peer) {
                 if let Some(receipt) = self.receipt(&log, now) {
-                    self.device.router.send(&peer, Message::Receipts(vec![receipt]));
+                    self.device.router.send(&peer, &Message::Receipts(vec![receipt]));
                 }
             }
         }

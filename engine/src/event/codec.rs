@@ -20,9 +20,13 @@ use super::{Event, Payload, Unknown};
 use crate::clock::Hlc;
 use crate::limits::EVENT_BYTES_MAX;
 
-type Config = Configuration<LittleEndian, Varint, Limit<EVENT_BYTES_MAX>>;
+/// bincode limits what a value takes when decoded: an integer that is one byte in the log counts
+/// as up to sixteen. The bytes themselves are measured by [`encode`] and [`decode`].
+const DECODED_BYTES_MAX: usize = 16 * EVENT_BYTES_MAX;
 
-const CONFIG: Config = bincode::config::standard().with_limit::<EVENT_BYTES_MAX>();
+type Config = Configuration<LittleEndian, Varint, Limit<DECODED_BYTES_MAX>>;
+
+const CONFIG: Config = bincode::config::standard().with_limit::<DECODED_BYTES_MAX>();
 
 /// Why bytes are not an event or document, or a value does not become one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

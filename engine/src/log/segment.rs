@@ -22,7 +22,8 @@ use super::{chain, head};
 use crate::hash::Hash;
 use crate::ids::{Epoch, LOG_BYTES, Log, Signature, Tip};
 use crate::limits::{
-    EVENT_BYTES_MAX, SEGMENT_HEADS_MAX, SEGMENT_RAW_BYTES_MAX, SEGMENT_WIRE_BYTES_MAX,
+    EVENT_BYTES_MAX, SEGMENT_EVENTS_MAX, SEGMENT_HEADS_MAX, SEGMENT_RAW_BYTES_MAX,
+    SEGMENT_WIRE_BYTES_MAX,
 };
 
 /// How rows are packed.
@@ -218,7 +219,8 @@ fn verify(rows: Rows, mut raw: &[u8]) -> Result<Verified, SegmentError> {
     let mut seq = after.seq;
     while !raw.is_empty() {
         let length = usize::from(u16::from_le_bytes(take_array(&mut raw)?));
-        if length == 0 || length > EVENT_BYTES_MAX || length > raw.len() {
+        let full = links.len() >= SEGMENT_EVENTS_MAX;
+        if full || length == 0 || length > EVENT_BYTES_MAX || length > raw.len() {
             return Err(SegmentError::Malformed("rows"));
         }
         let (bytes, rest) = raw.split_at(length);
@@ -262,7 +264,3 @@ fn take_u64(rest: &mut &[u8]) -> Result<u64, SegmentError> {
 fn take(rest: &mut &[u8]) -> Result<Hash, SegmentError> {
     take_array(rest).map(Hash)
 }
-
-#[cfg(test)]
-#[path = "segment_tests.rs"]
-mod tests;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Refund;
 use crate::ids::{EventId, Scope};
 use crate::keys;
+use crate::limits::SALE_LINES_MAX;
 use crate::store::ReadError;
 
 use super::{Books, Origin, Projection};
@@ -22,7 +23,8 @@ use super::{Books, Origin, Projection};
 pub struct Reversal {
     /// Whether it was undone as a whole.
     pub voided: bool,
-    /// For each line refunded: thousandths and minor units, summed over every refund.
+    /// For each line refunded, of the first [`SALE_LINES_MAX`]: thousandths and minor units, summed
+    /// over every refund.
     pub refunded: BTreeMap<u16, (i128, i128)>,
 }
 
@@ -34,7 +36,9 @@ pub fn key(scope: Scope, sale: &EventId) -> Vec<u8> {
 /// Adds a refund.
 pub fn refunded(books: &mut dyn Books, origin: &Origin, refund: &Refund) -> Result<(), ReadError> {
     super::update(books, key(origin.log.scope, &refund.sale), |reversal: &mut Reversal| {
-        for line in &refund.lines {
+        // A sale has no more lines; a lying refund must not let the row grow without end.
+        let lines = refund.lines.iter().filter(|line| usize::from(line.line) < SALE_LINES_MAX);
+        for line in lines {
             let sums = reversal.refunded.entry(line.line).or_default();
             sums.0 += i128::from(line.quantity);
             sums.1 += i128::from(line.amount);

@@ -69,14 +69,18 @@ impl Replica {
         }
         let id = segment.log.id();
         if segment.after != Tip::ROOT && !self.has(&id, &segment.after)? {
+            // Checked now, so that it is not held against whoever brings its parent.
+            decode(&segment)?;
             return Ok(self.stage(id, segment));
         }
         let mut joined = 0;
         let mut ready = vec![segment];
         while let Some(segment) = ready.pop() {
-            let to = segment.to();
+            // What waits may continue from any event here: another sender cut elsewhere.
+            let waiting = self.staged_count > 0;
+            let tips: Vec<Tip> = segment.links.iter().filter(|_| waiting).map(|l| l.tip).collect();
             joined += self.admit_one(&id, segment, wall_ms)?;
-            ready.extend(self.unstage(&id, &to));
+            tips.iter().for_each(|tip| ready.extend(self.unstage(&id, tip)));
         }
         Ok(Admitted::Joined(joined))
     }

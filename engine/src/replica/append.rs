@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::Replica;
 use super::span::Span;
+use crate::clock::Hlc;
 use crate::event::codec::{self, CodecError};
 use crate::event::{EpochOpened, Event, Payload};
 use crate::ids::{EventId, Lane, Log, LogId, Scope, Tip};
@@ -54,35 +55,39 @@ impl Replica {
         if !self.rights.may_write(&log) {
             return Err(AppendError::NotGranted { scope, lane });
         }
+        let id = log.id();
+        let parent = self.own_end(&id).unwrap_or(Tip::ROOT);
+        let opens = parent == Tip::ROOT || parent.epoch != self.epoch;
+        let opened = opens.then(|| self.clock.tick(wall_ms));
         let hlc = self.clock.tick(wall_ms);
         let event = Event { hlc, payload, ext: Vec::new() };
         let bytes = codec::encode_event(&event)?;
-        let id = self.log_state(&log).log.id();
-        let epoch = self.epoch;
-        if self.logs[&id].own.is_none_or(|own| own.epoch != epoch) {
-            self.open_epoch(&id, wall_ms)?;
+        self.log_state(&log).own = Some(parent);
+        if let Some(hlc) = opened {
+            self.open_epoch(&id, &parent, hlc)?;
         }
         let tip = self.extend(&id, &bytes, &event)?;
         self.rows.set(keys::clock(), Some(hlc.0.to_be_bytes().to_vec()));
         Ok(event_id(&id, &tip))
     }
 
-    /// Opens this start's epoch on the last event that this disk appended, or on the highest leaf
-    /// where the log was rebuilt from peers.
-    fn open_epoch(&mut self, id: &LogId, wall_ms: u64) -> Result<(), AppendError> {
-        let state = &self.logs[id];
-        let highest = state.leaves.keys().max_by_key(|tip| (tip.seq, tip.hash)).copied();
-        let parent = state.own.or(highest).unwrap_or(Tip::ROOT);
+    /// Where the own branch ends: the last event that this disk appended, or the highest leaf where
+    /// the log was rebuilt from peers.
+    fn own_end(&self, id: &LogId) -> Option<Tip> {
+        let state = self.logs.get(id)?;
+        let highest = || state.leaves.keys().max_by_key(|tip| (tip.seq, tip.hash)).copied();
+        state.own.or_else(highest)
+    }
+
+    /// Opens this start's epoch on `parent`.
+    fn open_epoch(&mut self, id: &LogId, parent: &Tip, hlc: Hlc) -> Result<(), AppendError> {
         let opened = EpochOpened {
             parent_epoch: parent.epoch,
             parent_seq: parent.seq,
             parent_hash: parent.hash,
         };
-        let payload = Payload::EpochOpened(opened);
-        let event = Event { hlc: self.clock.tick(wall_ms), payload, ext: Vec::new() };
+        let event = Event { hlc, payload: Payload::EpochOpened(opened), ext: Vec::new() };
         let bytes = codec::encode_event(&event)?;
-        let state = self.logs.get_mut(id).expect("invariant: the log has a state");
-        state.own = Some(parent);
         self.extend(id, &bytes, &event)?;
         Ok(())
     }
@@ -114,11 +119,7 @@ impl Replica {
     ) -> Result<Option<EventId>, ReadError> {
         let log = self.own_log(scope, Lane::Ledger);
         let id = log.id();
-        let own = self.logs.get(&id).and_then(|state| {
-            let highest = state.leaves.keys().max_by_key(|tip| (tip.seq, tip.hash)).copied();
-            state.own.or(highest)
-        });
-        let Some(own) = own else { return Ok(None) };
+        let Some(own) = self.own_end(&id) else { return Ok(None) };
         for (row, _) in self.rows.collect(&keys::bearers(&id, key))? {
             let Some(bearer) = keys::read_bearer(&id, &row) else { continue };
             if self.is_ancestor(&bearer, &event_id(&id, &own))? {

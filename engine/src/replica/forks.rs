@@ -87,6 +87,8 @@ impl Replica {
             sides.extend(self.sides(state, epoch, parent)?);
         }
         sides.sort_by_key(|(first, _)| *first);
+        // A side that forks again before its head was followed to the heads of both.
+        sides.dedup_by_key(|(first, _)| *first);
         let mut sides = sides.into_iter().map(|(_, side)| side);
         let (Some(a), Some(b)) = (sides.next(), sides.next()) else { return Ok(None) };
         Ok(Some(ForkProof { log: *log, parent: *parent, a, b }))

@@ -43,30 +43,49 @@ impl Replica {
         let mut held = Vec::new();
         for tip in known {
             if self.holds(log, tip)? {
-                held.push(*tip);
+                self.hold(state, tip, &mut held)?;
             }
         }
         let mut out = Vec::new();
         for leaf in self.vector.leaves(log) {
             out.extend(self.lacking(state, leaf, &held)?);
-            held.push(*leaf);
+            self.hold(state, leaf, &mut held)?;
         }
         Ok(out)
+    }
+
+    /// Adds `tip` to `held`, with those of its ancestors at which another branch may leave it.
+    fn hold(&self, state: &LogState, tip: &Tip, held: &mut Vec<Tip>) -> Result<(), ReadError> {
+        held.push(*tip);
+        // Without a fork there is one branch, and nothing leaves it.
+        let forks = self.rows.collect(&keys::forks_of(&state.log.id()))?;
+        let forks: Vec<Tip> = forks.iter().filter_map(|(_, row)| keys::read_tip(row)).collect();
+        if forks.is_empty() {
+            return Ok(());
+        }
+        for run in self.lineage(state, tip)? {
+            for fork in &forks {
+                if self.on_run(state, &run, fork)? {
+                    held.push(*fork);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The runs from the last place in `held` on the path, up to `leaf`.
     fn lacking(&self, state: &LogState, leaf: &Tip, held: &[Tip]) -> Result<Vec<Run>, ReadError> {
         let mut out = Vec::new();
         for mut run in self.lineage(state, leaf)? {
+            if self.is_covered(state, &run, held)? {
+                break;
+            }
             let mut best: Option<Tip> = None;
             for tip in held {
                 let later = best.is_none_or(|best| best.seq < tip.seq);
                 if later && self.on_run(state, &run, tip)? {
                     best = Some(*tip);
                 }
-            }
-            if best.is_none() && self.is_covered(state, &run, held)? {
-                break;
             }
             let met = best.is_some();
             run.after = best.unwrap_or(run.after);

@@ -105,6 +105,11 @@ impl Replica {
         self.key.device()
     }
 
+    /// The epoch of this start.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// The tenant.
     pub fn tenant(&self) -> TenantId {
         self.rights.tenant()

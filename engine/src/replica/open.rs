@@ -10,7 +10,7 @@ use super::{Leaf, LogState, Replica};
 use crate::authority::{DocumentError, Rights, SignedDocument};
 use crate::clock::{Clock, Hlc};
 use crate::event::codec::{self, CodecError};
-use crate::ids::{Epoch, LOG_BYTES, Log, TenantId};
+use crate::ids::{Epoch, LOG_BYTES, Log, TenantId, Tip};
 use crate::keys;
 use crate::log::vector::VersionVector;
 use crate::sign::Keypair;
@@ -108,7 +108,7 @@ impl Replica {
         }
         for (_, bytes) in self.rows.collect(&keys::forks_of(&id))? {
             let parent = keys::read_tip(&bytes).ok_or(OpenError::Garbled("fork"))?;
-            state.split.insert(parent.epoch);
+            self.read_split(&mut state, &parent)?;
         }
         if let Some(bytes) = self.rows.get(&keys::own(&id))? {
             state.own = Some(keys::read_tip(&bytes).ok_or(OpenError::Garbled("own"))?);
@@ -116,14 +116,31 @@ impl Replica {
         state.split.extend(state.parents.iter().filter(|(_, p)| p.len() > 1).map(|(e, _)| *e));
         Ok(state)
     }
+
+    /// Marks the epochs in which the fork at `parent` has two sides: its own, or one that opened
+    /// on it twice.
+    fn read_split(&self, state: &mut LogState, parent: &Tip) -> Result<(), ReadError> {
+        let opened = state.parents.iter().filter(|(_, parents)| parents.contains(parent));
+        let epochs = opened.map(|(epoch, _)| *epoch).chain([parent.epoch]);
+        let mut split = Vec::new();
+        for epoch in epochs {
+            let sides = keys::events(&state.log.id(), epoch, parent.seq + 1, parent.seq + 1);
+            if self.rows.collect(&sides)?.len() > 1 {
+                split.push(epoch);
+            }
+        }
+        state.split.extend(split);
+        Ok(())
+    }
 }
 
 /// `tip 48 | stake i64 BE`
-pub(super) fn leaf_bytes(tip: &crate::ids::Tip, stake: i64) -> Vec<u8> {
+pub(super) fn leaf_bytes(tip: &Tip, stake: i64) -> Vec<u8> {
     [keys::tip_bytes(tip).as_slice(), &stake.to_be_bytes()].concat()
 }
 
-fn read_leaf(bytes: &[u8]) -> Option<(crate::ids::Tip, i64)> {
+/// Reads what [`leaf_bytes`] wrote.
+pub(super) fn read_leaf(bytes: &[u8]) -> Option<(Tip, i64)> {
     let (tip, stake) = bytes.split_first_chunk::<48>()?;
     Some((keys::read_tip(tip)?, i64::from_be_bytes(stake.try_into().ok()?)))
 }

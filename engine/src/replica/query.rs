@@ -8,10 +8,12 @@ use thiserror::Error;
 use super::Replica;
 use super::history::Run;
 use super::lanes::StoredEvent;
+use crate::books;
 use crate::hash::Hash;
 use crate::ids::{EventId, Log, Scope, Signature, Tip};
 use crate::keys;
 use crate::limits::{GROUP_BYTES_MAX, GROUP_EVENTS_MAX, SEGMENT_EVENTS_MAX, SEGMENT_RAW_BYTES_MAX};
+use crate::log::chain;
 use crate::log::segment::{self, Codec, Rows, SegmentError};
 use crate::projections::Projection;
 use crate::projections::digest::Digest;
@@ -104,6 +106,7 @@ impl Replica {
         let signatures = self.head_rows(&keys::heads(&id, run.epoch, first, last))?;
         let path = self.path(log, run)?;
         let mut cut = Cut::default();
+        let mut end = run.after.hash;
         let (from, to) = keys::events(&id, run.epoch, first, last);
         self.store().scan(&from, &to, &mut |key, row| {
             let place = keys::read_event(key);
@@ -111,12 +114,18 @@ impl Replica {
             else {
                 return ControlFlow::Continue(());
             };
-            if path.as_ref().is_some_and(|path| !path.contains(&short)) {
+            let on_path = path.as_ref().is_none_or(|path| {
+                // Beyond the run's end, up to the next head, whatever follows is good.
+                let follows = || chain::link(&end, &chain::content(&stored.bytes)) == stored.hash;
+                if seq > run.to.seq { follows() } else { path.contains(&short) }
+            });
+            if !on_path {
                 return ControlFlow::Continue(());
             }
             if cut.raw + stored.bytes.len() + 2 > budget {
                 return ControlFlow::Break(());
             }
+            end = stored.hash;
             cut.raw += stored.bytes.len() + 2;
             cut.events.push(stored.bytes);
             if let Some(signature) = signatures.get(&key[1..]) {
@@ -147,6 +156,9 @@ impl Replica {
     /// The digests of every projection of a scope; one whose logs are not all readable by this
     /// device is left out, because its rows would be partial.
     pub fn digests(&self, scope: Scope) -> Result<Vec<DigestRow>, ReadError> {
+        // One view for both: the disk may be a batch ahead of what was said to be committed.
+        let view = self.store().snapshot();
+        let vector = books::vector(view.as_ref())?;
         let mut out = Vec::new();
         for projection in Projection::ALL {
             let lane = projection.lane();
@@ -156,8 +168,8 @@ impl Replica {
             if !whole {
                 continue;
             }
-            let vector = self.vector.filtered(|log| log.scope == scope && log.lane == lane).hash();
-            let row = self.store().get(&keys::digest(projection as u8, scope))?;
+            let vector = vector.filtered(|log| log.scope == scope && log.lane == lane).hash();
+            let row = view.get(&keys::digest(projection as u8, scope))?;
             let digest = Digest::from_bytes(&row.unwrap_or_default()).to_hash();
             out.push(DigestRow { scope, projection, vector, digest });
         }

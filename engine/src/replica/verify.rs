@@ -8,6 +8,8 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use super::lanes::StoredEvent;
+use super::open::read_leaf;
+use super::span::event_id;
 use crate::event::Payload;
 use crate::event::codec;
 use crate::hash::Hash;
@@ -51,57 +53,93 @@ impl Report {
 /// Verifies every log in the store.
 pub fn verify(store: &dyn Read) -> Result<Report, ReadError> {
     let mut report = Report::default();
-    for (_, row) in rows(store, &keys::logs())? {
+    for (key, row) in rows(store, &keys::logs())? {
         let log = <[u8; LOG_BYTES]>::try_from(row.as_slice());
         match log.ok().and_then(|bytes| Log::from_bytes(&bytes)) {
-            Some(log) => verify_log(store, &log, &mut report)?,
-            None => report.problems.push("a log row is garbled".to_owned()),
+            Some(log) if key == keys::log(&log.id()) => verify_log(store, &log, &mut report)?,
+            _ => report.problems.push("a log row is garbled".to_owned()),
         }
+    }
+    let mut events = 0;
+    let (from, to) = keys::all_events();
+    store.scan(&from, &to, &mut |_, _| {
+        events += 1;
+        ControlFlow::Continue(())
+    })?;
+    if events != report.events {
+        report.problems.push("there are events of a log that is not on record".to_owned());
     }
     Ok(report)
 }
 
-/// Places whose chain holds; each with how many events ago a head stood.
-type Reached = BTreeMap<Tip, usize>;
+/// An event whose chain holds.
+struct Place {
+    parent: Tip,
+    headed: bool,
+    /// Minor units at stake, summed along its branch.
+    stake: i64,
+}
+
+type Reached = BTreeMap<Tip, Place>;
 
 fn verify_log(store: &dyn Read, log: &Log, report: &mut Report) -> Result<(), ReadError> {
     report.logs += 1;
     let id = log.id();
-    let mut by_seq: BTreeMap<(u64, EventId), ()> = BTreeMap::new();
+    let mut by_seq: BTreeSet<(u64, EventId)> = BTreeSet::new();
     let (from, to) = keys::log_events(&id);
+    let mut garbled = 0;
     store.scan(&from, &to, &mut |key, _| {
-        if let Some((epoch, seq, hash)) = keys::read_event(key) {
-            by_seq.insert((seq, EventId { log: id, epoch, seq, hash }), ());
+        match keys::read_event_id(key) {
+            Some(event) => drop(by_seq.insert((event.seq, event))),
+            None => garbled += 1,
         }
         ControlFlow::Continue(())
     })?;
-    let mut reached: Reached = BTreeMap::from([(Tip::ROOT, 0)]);
-    let mut parents = BTreeSet::new();
+    if garbled > 0 {
+        report.events += garbled;
+        report.problem(log, "the key of an event is garbled");
+    }
+    let mut reached = Reached::new();
     let mut last_seq = 0;
-    for ((seq, event), ()) in by_seq {
+    for (seq, event) in by_seq {
         if seq > last_seq + 1 {
-            // Only the frontier is kept in memory: parents of this seq end one before it.
             report.problem(log, &format!("events between {last_seq} and {seq} are missing"));
         }
         last_seq = seq;
         report.events += 1;
         match check_event(store, log, &event, &reached)? {
-            Ok((tip, parent, headed)) => {
-                report.heads += u64::from(headed);
-                let gap = if headed { 0 } else { reached[&parent] + 1 };
-                if gap > GROUP_EVENTS_MAX {
-                    report.problem(log, &format!("no signed head near event {seq}"));
-                }
-                parents.insert(parent);
-                reached.insert(tip, gap);
+            Ok((tip, place)) => {
+                report.heads += u64::from(place.headed);
+                reached.insert(tip, place);
             }
             Err(what) => report.problem(log, &format!("event {seq}: {what}")),
         }
     }
-    check_leaves(store, log, &reached, &parents, report)
+    check_gaps(log, &reached, report);
+    check_leaves(store, log, &reached, report)
 }
 
-type Checked = Result<(Tip, Tip, bool), String>;
+/// Heads must stand as close as commit groups close. Where a branch leaves another it is counted
+/// anew: the head that stood there may have been replaced by a later one of the other branch.
+fn check_gaps(log: &Log, reached: &Reached, report: &mut Report) {
+    let mut parents = BTreeSet::new();
+    let again =
+        reached.values().map(|place| place.parent).filter(|parent| !parents.insert(*parent));
+    let forks: BTreeSet<Tip> = again.collect();
+    // In key order a parent of the same epoch comes first.
+    let mut gaps: BTreeMap<Tip, usize> = BTreeMap::new();
+    for (tip, place) in reached {
+        let begins = forks.contains(&place.parent) || place.parent.epoch != tip.epoch;
+        let before = if begins { 0 } else { gaps.get(&place.parent).copied().unwrap_or(0) };
+        let gap = if place.headed { 0 } else { before + 1 };
+        if gap > GROUP_EVENTS_MAX {
+            report.problem(log, &format!("no signed head near event {}", tip.seq));
+        }
+        gaps.insert(*tip, gap);
+    }
+}
+
+type Checked = Result<(Tip, Place), String>;
 
 fn check_event(
     store: &dyn Read,
@@ -126,10 +164,12 @@ fn check_event(
         Payload::EpochOpened(open) => {
             let parent =
                 Tip { epoch: open.parent_epoch, seq: open.parent_seq, hash: open.parent_hash };
-            Some(parent).filter(|parent| reached.contains_key(parent) && links(parent))
+            let held = parent == Tip::ROOT || reached.contains_key(&parent);
+            Some(parent).filter(|parent| held && links(parent))
         }
         _ => {
-            let from = Tip { epoch: id.epoch, seq: id.seq - 1, hash: Hash([0; 32]) };
+            let seq = id.seq.saturating_sub(1);
+            let from = Tip { epoch: id.epoch, seq, hash: Hash([0; 32]) };
             let to = Tip { hash: Hash([u8::MAX; 32]), ..from };
             reached.range(from..=to).map(|(tip, _)| *tip).find(|tip| links(tip))
         }
@@ -137,12 +177,20 @@ fn check_event(
     let Some(parent) = parent else {
         return Ok(Err("its chain hash does not follow from its parent".to_owned()));
     };
+    let above = reached.get(&parent).map_or(0, |place| place.stake);
+    let stake = above.saturating_add(event.payload.stake());
+    if stored.stake != stake {
+        return Ok(Err("its sum at stake does not follow from its parent's".to_owned()));
+    }
     let tip = Tip { epoch: id.epoch, seq: id.seq, hash: stored.hash };
+    if event_id(&id.log, &tip) != *id {
+        return Ok(Err("its row is not where its hash says".to_owned()));
+    }
     let signature = store.get(&keys::head(id))?;
-    let Some(signature) = signature else { return Ok(Ok((tip, parent, false))) };
-    let signature = signature.try_into().map(Signature);
-    if signature.is_ok_and(|signature| head::verify(log, &tip, &signature)) {
-        Ok(Ok((tip, parent, true)))
+    let headed = signature.is_some();
+    let signature = signature.map(|row| row.try_into().map(Signature));
+    if signature.is_none_or(|held| held.is_ok_and(|held| head::verify(log, &tip, &held))) {
+        Ok(Ok((tip, Place { parent, headed, stake })))
     } else {
         Ok(Err("its signed head does not hold".to_owned()))
     }
@@ -153,22 +201,25 @@ fn check_leaves(
     store: &dyn Read,
     log: &Log,
     reached: &Reached,
-    parents: &BTreeSet<Tip>,
     report: &mut Report,
 ) -> Result<(), ReadError> {
-    let recorded: BTreeSet<Tip> = rows(store, &keys::leaves(&log.id()))?
+    let mut recorded = BTreeMap::new();
+    for (key, row) in rows(store, &keys::leaves(&log.id()))? {
+        match read_leaf(&row).filter(|(tip, _)| key == keys::leaf(&log.id(), tip)) {
+            Some((tip, stake)) => drop(recorded.insert(tip, stake)),
+            None => report.problem(log, "a leaf row is garbled"),
+        }
+    }
+    let parents: BTreeSet<Tip> = reached.values().map(|place| place.parent).collect();
+    let found: BTreeMap<Tip, i64> = reached
         .iter()
-        .filter_map(|(_, row)| keys::read_tip(row.get(..48)?))
-        .collect();
-    let found: BTreeSet<Tip> = reached
-        .keys()
-        .filter(|tip| **tip != Tip::ROOT && !parents.contains(tip))
-        .copied()
+        .filter(|(tip, _)| !parents.contains(tip))
+        .map(|(tip, place)| (*tip, place.stake))
         .collect();
     if recorded != found {
         report.problem(log, "the leaves on record are not the ends of its branches");
     }
-    for leaf in found.iter().filter(|leaf| reached[leaf] > 0) {
+    for leaf in found.keys().filter(|leaf| !reached[leaf].headed) {
         report.problem(log, &format!("it ends at event {} without a signed head", leaf.seq));
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Join tokens and revocation: who is let in, once, and who no longer.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use control::core::Invitation;
 use engine::authority::JoinToken;
@@ -10,10 +11,15 @@ use engine::store::rocks::RocksStore;
 use engine::store::{Batch, Read, Store};
 use serde_json::json;
 
-use super::harness::{Daemon, Market, dead_address, eventually, node, run_command};
+use super::harness::{Daemon, Market, Stall, dead_address, eventually, node, run_command};
 
 /// The control's table of invitations.
 const INVITES: u8 = 1;
+
+/// How often this stall was connected to anybody, in all its starts.
+fn dials(stall: &Stall) -> usize {
+    stall.log().matches(" connected ").count()
+}
 
 /// Makes an invitation end in the past, as if so much time had gone by.
 fn let_expire(data: &Path, token: &str) {
@@ -146,13 +152,16 @@ async fn a_revoked_stall_is_cut_off_at_once_and_for_good_but_sells_on() {
     .await;
     let held = market.row_of("north").await["events"].clone();
 
-    let received = north.status().await["wire"]["received_bytes"].as_u64().unwrap();
+    // It comes back again and again, and each time it waits about twice as long before.
+    let (dialled, from) = (dials(&north), Instant::now());
     north.sell(3).await;
-    eventually("the stall has tried to come back", async || {
-        let now = north.status().await["wire"]["received_bytes"].as_u64().unwrap();
-        if now > received + 2_000 { Ok(()) } else { Err(format!("{received} -> {now}")) }
+    eventually("the stall has dialled six times more", async || {
+        let more = dials(&north) - dialled;
+        if more >= 6 { Ok(()) } else { Err(format!("{more} dials")) }
     })
     .await;
+    let least = Duration::from_millis(50 + 100 + 200 + 400 + 800);
+    assert!(from.elapsed() >= least, "six dials in {:?}", from.elapsed());
     north.kill();
     north.start().await;
     north.sell(1).await;

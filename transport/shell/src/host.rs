@@ -46,7 +46,7 @@ impl Hosts {
         if authority.as_str().contains('@') || !(is_loopback(&host) || self.0.contains(&host)) {
             return Err(Problem::forbidden(format!(
                 "the `Host` header names `{host}`, which is not served here; \
-                 call 127.0.0.1, or add the name to the configuration"
+                 call 127.0.0.1 or localhost"
             )));
         }
         Ok(())

@@ -60,8 +60,19 @@ impl Session {
                 return Ok(());
             }
         }
-        self.feeds.insert(key, Feed { known: base.clone(), base, active: true });
+        self.feeds.insert(key, Feed { known: base, base: Vec::new(), active: true });
         Ok(())
+    }
+
+    /// The peer has said what it holds of these logs: feeds go on from there, and from what is on
+    /// its way.
+    pub(super) fn advance_feeds(&mut self, logs: &[Log]) {
+        for log in logs {
+            let Some(feed) = self.feeds.get_mut(&(log.lane, *log)) else { continue };
+            let on_the_way = self.unacked.iter().filter(|sent| sent.log == *log);
+            feed.known = [self.theirs.leaves(log), &feed.base].concat();
+            feed.known.extend(on_the_way.map(|sent| sent.to));
+        }
     }
 
     /// The peer asks for logs.

@@ -14,11 +14,12 @@ use crate::wire::{Have, Hello, Message, PROTOCOL};
 
 impl Session {
     /// Queues a `Hello`. It states the vector when the peer's rights are known already.
-    pub(super) fn greet(&mut self, replica: &Replica) {
+    pub fn greet(&mut self, replica: &Replica) {
         let rights = replica.rights();
         let known = rights.is_control(&self.peer) || rights.grant(&self.peer).is_some();
         let shared = self.shared(replica);
         let have = (known && shared.0.len() <= HAVE_LOGS_MAX).then_some(shared);
+        self.stated = have.is_some();
         self.announced = have.clone().unwrap_or_default();
         let hello = Hello {
             protocol: (PROTOCOL, PROTOCOL),
@@ -26,6 +27,7 @@ impl Session {
             tenant: replica.tenant(),
             charter: rights.signed_charter().cloned(),
             grant: rights.signed_grant(&replica.device()).cloned(),
+            instance: replica.epoch(),
             heard: self.greeted,
             have,
         };
@@ -57,7 +59,8 @@ impl Session {
         let shared = self.shared(replica);
         let peer = self.peer;
         // Grants travel in `Have`: whoever will be asked for another's log must send its grant.
-        if shared != self.announced || shared.0.keys().any(|log| log.device != peer) {
+        let relays = shared.0.keys().any(|log| log.device != peer);
+        if !self.stated || shared != self.announced || relays {
             self.announce_all(replica);
         }
         match hello.have {
@@ -65,7 +68,8 @@ impl Session {
                 let have = Have { full: true, vector, grants: Vec::new() };
                 self.handle_have(have, now, replica, claims)
             }
-            None => self.start_pushes(replica),
+            // A `Have` follows, and pushes begin from what it says.
+            None => Ok(()),
         }
     }
 
@@ -92,6 +96,7 @@ impl Session {
             }
         }
         self.acknowledge(&logs, replica)?;
+        self.advance_feeds(&logs);
         if have.full {
             self.start_pushes(replica)?;
         }

@@ -21,6 +21,7 @@ pub mod claims;
 mod feed;
 mod greet;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -72,6 +73,9 @@ pub enum SessionError {
     /// No grant, or an expired or revoked one.
     #[error("the peer has no valid grant; invite it again if it should have one")]
     NotGranted,
+    /// The address of a peer is this node's own.
+    #[error("this connection leads to this very node; take its own address off its peers")]
+    Oneself,
     /// The peer did not say who it is.
     #[error("no valid hello came in time")]
     NoHello,
@@ -98,7 +102,8 @@ pub enum SessionError {
 /// One peer.
 pub struct Session {
     peer: DeviceId,
-    paths: BTreeSet<PathId>,
+    /// When each path last brought something.
+    paths: BTreeMap<PathId, Instant>,
     greeted: bool,
     was_open: bool,
     codec: Codec,
@@ -107,6 +112,8 @@ pub struct Session {
     theirs: VersionVector,
     /// What the peer has been told.
     announced: VersionVector,
+    /// Whether the last hello stated the vector.
+    stated: bool,
     /// Logs whose leaves moved since.
     unannounced: BTreeSet<Log>,
     announce_from: Instant,
@@ -129,13 +136,14 @@ impl Session {
     pub fn new(peer: DeviceId, now: Instant) -> Self {
         Self {
             peer,
-            paths: BTreeSet::new(),
+            paths: BTreeMap::new(),
             greeted: false,
             was_open: false,
             codec: Codec::Plain,
             peer_is_control: false,
             theirs: VersionVector::default(),
             announced: VersionVector::default(),
+            stated: false,
             unannounced: BTreeSet::new(),
             announce_from: now,
             grants_sent: BTreeSet::new(),
@@ -175,7 +183,7 @@ impl Session {
 
     /// The paths that are up.
     pub fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
-        self.paths.iter().copied()
+        self.paths.keys().copied()
     }
 
     /// What the peer has said it holds.
@@ -198,14 +206,33 @@ impl Session {
         self.in_flight
     }
 
-    /// A connection to the peer is up: greet on it.
+    /// A connection to the peer is up: greet on it. It is the session's first.
     pub fn handle_path_up(&mut self, path: PathId, now: Now, replica: &Replica) {
         if self.paths.is_empty() {
             self.greet_by = now.instant.after(GREET_WITHIN);
         }
-        self.paths.insert(path);
-        self.last_heard = now.instant;
+        self.add_path(path, now);
         self.greet(replica);
+    }
+
+    /// Another connection leads to the same run of the peer.
+    pub fn add_path(&mut self, path: PathId, now: Now) {
+        self.paths.insert(path, now.instant);
+        self.last_heard = now.instant;
+    }
+
+    /// Something arrived on a path. Of several, the one heard last is sent on: one that died in
+    /// silence is left at once.
+    pub fn handle_heard(&mut self, path: PathId, now: Now) {
+        self.last_heard = now.instant;
+        if let Some(heard) = self.paths.get_mut(&path) {
+            *heard = now.instant;
+        }
+    }
+
+    /// Whether anything waits to be sent.
+    pub fn has_unsent(&self) -> bool {
+        !self.outbox.is_empty()
     }
 
     /// A connection is gone. What was on its way is forgotten; the next `Hello` tells what of it
@@ -233,7 +260,6 @@ impl Session {
         replica: &Replica,
         claims: &mut Claims,
     ) -> Result<(), SessionError> {
-        self.last_heard = now.instant;
         match message {
             Message::Hello(hello) => return self.handle_hello(*hello, now, replica, claims),
             // Its hello was lost or overtaken; it will be repeated, and so will this.
@@ -260,7 +286,6 @@ impl Session {
 
     /// A segment of `log` arrived from this peer.
     pub fn handle_segment(&mut self, log: &Log, now: Now) {
-        self.last_heard = now.instant;
         if log.device != self.peer {
             self.delivered.insert(*log);
         }
@@ -353,7 +378,7 @@ impl Session {
         [Some(self.next_ping), announce, greet, resend, ask].into_iter().flatten().min()
     }
 
-    /// The next thing to send, on the first path that is `ready` to take it. What waits meanwhile
+    /// The next thing to send, on a path that is `ready` to take it. What waits meanwhile
     /// is what follows from the replica, and a bounded outbox.
     pub fn poll_transmit(
         &mut self,
@@ -364,9 +389,11 @@ impl Session {
         if self.outbox.len() > OUTBOX_MAX {
             return Err(SessionError::TooMany("unread answers"));
         }
-        let Some(path) = self.paths.iter().copied().find(|path| ready(*path)) else {
+        let able = self.paths.iter().filter(|(path, _)| ready(**path));
+        let Some((path, _)) = able.max_by_key(|(path, heard)| (**heard, Reverse(**path))) else {
             return Ok(None);
         };
+        let path = *path;
         self.announce(now.instant, replica);
         if let Some(message) = self.outbox.pop_front() {
             return Ok(Some((path, Frame::Message(message))));
