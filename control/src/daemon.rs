@@ -57,7 +57,8 @@ pub async fn run<E: Env>(
     let access = Access::new(operator.hash(), Default::default());
     let endpoint = endpoint(&env, &seed, config.listen)?;
     let listener = bind_api(&dir, config.api).await?;
-    tracing::info!(api = %config.api, listen = %config.listen, data = %data.display(), "control runs");
+    let (listen, place) = (config.listen, data.display());
+    tracing::info!(api = %config.api, %listen, data = %place, "control runs");
     if dir.file(found::ROOT_KEY).exists() {
         tracing::warn!("root.key lies in the data directory; move it to a safe place offline");
     }

@@ -8,13 +8,8 @@ use crate::hex::fixed_bytes;
 
 fixed_bytes! {
     /// A BLAKE3 hash, 32 bytes.
+    #[derive(Default)]
     pub struct Hash(32);
-}
-
-impl Default for Hash {
-    fn default() -> Self {
-        Self([0; 32])
-    }
 }
 
 /// A purpose: BLAKE3 in derive-key mode with a context string that is part of the format.

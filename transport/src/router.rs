@@ -95,6 +95,7 @@ impl Router {
     /// A connection is gone.
     pub fn handle_path_down(&mut self, path: PathId) {
         let Some((peer, slot)) = self.paths.remove(&path) else { return };
+        self.direct.retain(|(to, _)| *to != path);
         let key = (peer.device, slot);
         let Some(session) = self.sessions.get_mut(&key) else { return };
         session.handle_path_down(path);
@@ -283,7 +284,8 @@ impl Router {
         replica: &Replica,
         ready: &dyn Fn(PathId) -> bool,
     ) -> Option<(PathId, Frame)> {
-        if let Some((path, message)) = self.direct.pop_front() {
+        let next = self.direct.iter().position(|(path, _)| ready(*path));
+        if let Some((path, message)) = next.and_then(|at| self.direct.remove(at)) {
             return Some((path, Frame::Message(message)));
         }
         let mut failed = None;

@@ -75,7 +75,7 @@ pub struct Charter {
     /// Its controls.
     pub controls: BTreeSet<DeviceId>,
     /// Former controls, with the last leaves of each of their logs.
-    pub removed: Vec<(DeviceId, Vec<(Log, Vec<Tip>)>)>,
+    pub removed: Vec<(DeviceId, Vec<LogLeaves>)>,
 }
 
 /// What a device is in the tenant.
@@ -87,6 +87,9 @@ pub enum Role {
     /// The central aggregator.
     Control,
 }
+
+/// A log, up to these leaves.
+pub type LogLeaves = (Log, Vec<Tip>);
 
 /// A scope and a lane that may be read or written.
 pub type Right = (Scope, Lane);
@@ -124,7 +127,7 @@ pub struct Revocation {
     /// When, milliseconds since 1970.
     pub at_ms: u64,
     /// The last accepted leaves of each of its logs; what lies beyond is disputed.
-    pub leaves: Vec<(Log, Vec<Tip>)>,
+    pub leaves: Vec<LogLeaves>,
 }
 
 /// A control's word that a log is durable with it, up to these leaves.

@@ -43,7 +43,7 @@ pub enum AdmitError {
         /// The event.
         seq: u64,
         /// What is wrong with it.
-        cause: CodecError,
+        cause: Box<CodecError>,
     },
     /// An epoch does not open where the chain says, or opens in the middle.
     #[error("event {seq} of device {} does not open its epoch properly", .log.device)]
@@ -156,7 +156,7 @@ fn decode(segment: &Verified) -> Result<Vec<Event>, AdmitError> {
         let event = codec::decode_event(bytes).map_err(|cause| AdmitError::Event {
             log: *log,
             seq: tip.seq,
-            cause,
+            cause: cause.into(),
         })?;
         let opens = parent == Tip::ROOT || parent.epoch != *epoch;
         let proper = match &event.payload {

@@ -4,7 +4,7 @@
 //! control covers it.
 
 use super::Replica;
-use crate::ids::Lane;
+use crate::ids::{Lane, Tip};
 use crate::store::ReadError;
 
 use super::span::event_id;
@@ -39,7 +39,9 @@ impl Replica {
                     let stored = self.stored(&event_id(&id, tip))?;
                     Ok::<i64, ReadError>(stored.map_or(0, |stored| stored.stake))
                 };
-                out.events += run.to.seq - run.after.seq;
+                // The opening of an epoch is nobody's sale.
+                let opens = run.after.epoch != run.epoch || run.after == Tip::ROOT;
+                out.events += run.to.seq - run.after.seq - u64::from(opens);
                 out.amount =
                     out.amount.saturating_add(stake(&run.to)?.saturating_sub(stake(&run.after)?));
             }

@@ -32,7 +32,7 @@ use crate::ids::{DeviceId, Epoch, Log, LogId, TenantId, Tip};
 use crate::log::segment::Verified;
 use crate::log::vector::VersionVector;
 use crate::sign::Keypair;
-use crate::store::{Batch, ReadError, Store};
+use crate::store::{Batch, ReadError, Row, Store};
 use overlay::Overlay;
 use span::Span;
 
@@ -151,7 +151,7 @@ impl Replica {
     }
 
     /// Every row of a daemon's table, pending or committed.
-    pub fn local_rows(&self, table: u8) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    pub fn local_rows(&self, table: u8) -> Result<Vec<Row>, ReadError> {
         self.rows.collect(&crate::keys::local_table(table))
     }
 

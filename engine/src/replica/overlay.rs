@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::keys::{self, Range};
 use crate::projections::digest::Digest;
-use crate::store::{Batch, ReadError, Store};
+use crate::store::{self, Batch, ReadError, Store};
 
 type Row = Option<Vec<u8>>;
 
@@ -50,7 +50,7 @@ impl Overlay {
     }
 
     /// Every row of a range, pending or committed, in key order.
-    pub fn collect(&self, range: &Range) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    pub fn collect(&self, range: &Range) -> Result<Vec<store::Row>, ReadError> {
         let mut rows = BTreeMap::new();
         self.store.scan(&range.0, &range.1, &mut |key, value| {
             rows.insert(key.to_vec(), value.to_vec());

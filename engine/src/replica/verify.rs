@@ -17,7 +17,7 @@ use crate::ids::{EventId, LOG_BYTES, Log, Signature, Tip};
 use crate::keys;
 use crate::limits::GROUP_EVENTS_MAX;
 use crate::log::{chain, head};
-use crate::store::{Read, ReadError};
+use crate::store::{Read, ReadError, Row};
 
 /// The most problems that a report spells out.
 const PROBLEMS_MAX: usize = 100;
@@ -225,7 +225,7 @@ fn check_leaves(
     Ok(())
 }
 
-fn rows(store: &dyn Read, range: &keys::Range) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+fn rows(store: &dyn Read, range: &keys::Range) -> Result<Vec<Row>, ReadError> {
     let mut out = Vec::new();
     store.scan(&range.0, &range.1, &mut |key, value| {
         out.push((key.to_vec(), value.to_vec()));

@@ -43,6 +43,9 @@ const SYNC: Duration = Duration::from_millis(2);
 /// How long after a broken path the next is dialled.
 const REDIAL: Duration = Duration::from_millis(700);
 
+/// Something that is done to the world.
+type Deed = Box<dyn FnOnce(&mut World) -> anyhow::Result<()>>;
+
 /// Something that happens at a time.
 enum Happening {
     Arrives { to: usize, run: u64, path: PathId, frame: Frame },
@@ -50,7 +53,7 @@ enum Happening {
     Timer { host: usize, run: u64 },
     Dials { a: usize, b: usize },
     Asks { host: usize, request: Box<Request> },
-    Does(Box<dyn FnOnce(&mut World) -> anyhow::Result<()>>),
+    Does(Deed),
 }
 
 /// A fact that a stall said stands.
