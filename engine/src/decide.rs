@@ -196,6 +196,8 @@ pub fn void(void: &Void, scope: Scope, replica: &Replica) -> Result<(), Refusal>
     let done = reversal(scope, &void.sale, replica)?;
     let what = if void.sale.log != own {
         "only the stall that made the sale can void it; refund it instead"
+    } else if !replica.is_own(scope, &void.sale)? {
+        "a copy of this stall's disk made the sale; refund it instead"
     } else if done.voided {
         "the sale was voided before"
     } else if !done.refunded.is_empty() {

@@ -7,7 +7,7 @@
 //! |---|---|---|---|---|
 //! | 0x00 | stamp | - | format, device | `store::stamp`, once |
 //! | 0x10 | log | log id 16 | log 82 | `replica`, once |
-//! | 0x11 | event | log id 16, epoch 8, seq 8, short hash 16 | hash 32, stake 8, bytes | `replica`, once |
+//! | 0x11 | event | log id 16, epoch 8, seq 8, hash 16 | see `replica::lanes` | `replica`, once |
 //! | 0x12 | head | as event | signature 64 | `replica`, replaced by later heads |
 //! | 0x13 | leaf | log id 16, epoch 8, short hash 16 | tip 48, stake 8 | `replica`, moves on |
 //! | 0x14 | base | log id 16, epoch 8, short base 16 | parent tip 48 | `replica`, once |
@@ -22,7 +22,7 @@
 //! | 0x42 | grant | device 32 | signed document | `replica`, replaced by later |
 //! | 0x43 | revocation | device 32 | signed document | `replica` |
 //! | 0x44 | clock | - | hlc 8 | `replica`, moves on |
-//! | 0x50 | local | daemon's own: table 1, name | the daemon's own | `node`, `control`; never synced |
+//! | 0x50 | local | table 1, name | the daemon's own | `node`, `control`; never synced |
 
 use crate::event::sale::{Key, KeyNumber};
 use crate::hash::Hash;

@@ -25,11 +25,15 @@ pub mod books;
 pub mod catalogue;
 pub mod clock;
 pub mod decide;
+#[cfg(test)]
+mod decide_tests;
 pub mod event;
 pub mod hash;
 pub mod hex;
 pub mod ids;
 pub mod keys;
+#[cfg(test)]
+mod keys_tests;
 pub mod limits;
 pub mod log;
 pub mod projections;

@@ -54,7 +54,8 @@ pub enum OpenError {
     InUse(String),
     /// A newer program wrote it.
     #[error(
-        "{path} has data format {found}, and this program reads up to {known}; install the newer program"
+        "{path} has data format {found}, and this program reads up to {known}; \
+         install the newer program"
     )]
     NewerFormat {
         /// The directory.
@@ -66,7 +67,8 @@ pub enum OpenError {
     },
     /// Another device wrote it.
     #[error(
-        "{path} belongs to device {found}, not to {expected}; use that device's key or another directory"
+        "{path} belongs to device {found}, not to {expected}; \
+         use that device's key or another directory"
     )]
     OtherDevice {
         /// The directory.

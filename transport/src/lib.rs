@@ -4,11 +4,11 @@
 //!
 //! # Layout
 //!
-//! - [`env`]: what a daemon may touch; implemented by the shell and by the simulator.
+//! - [`mod@env`]: what a daemon may touch; implemented by the shell and by the simulator.
 //! - [`wire`]: messages and their bytes.
 //! - [`session`]: one peer, as a pure state machine.
 //! - [`router`]: every session of a device, and their way into the replica; pure.
-//! - [`device`]: replica, router and the pipeline to the disk; what both daemons are built on; pure.
+//! - [`device`]: replica, router and the pipeline to the disk, under both daemons; pure.
 //! - [`backoff`]: when to dial again; pure.
 //! - [`quic`]: connections; the only place that knows quinn.
 //! - [`limits`]: every bound.

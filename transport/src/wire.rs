@@ -2,7 +2,7 @@
 //! transport.
 //!
 //! ```text
-//! message   variant u8-as-varint | fields, bincode 2 standard      (drawn in docs/sync-protocol.md)
+//! message   variant varint | fields, bincode 2 standard (drawn in docs/sync-protocol.md)
 //! ```
 //!
 //! Segments are not messages: each travels on a stream of its own, in the engine's encoding.

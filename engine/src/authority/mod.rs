@@ -4,9 +4,15 @@
 //! Nothing here looks at a log or a clock.
 
 pub mod document;
+#[cfg(test)]
+mod document_tests;
 pub mod fork;
+#[cfg(test)]
+mod fork_tests;
 pub mod join;
 pub mod rights;
+#[cfg(test)]
+mod rights_tests;
 
 pub use document::{
     Charter, DocumentError, Grant, Receipt, Revocation, Right, Role, SignedDocument,

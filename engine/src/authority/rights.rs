@@ -47,25 +47,48 @@ impl Rights {
     pub fn grant_seen(&mut self, document: &SignedDocument) -> Result<bool, DocumentError> {
         let (grant, signer) = document.open::<Grant>()?;
         self.check_signer("grant", grant.tenant, signer)?;
+        Ok(self.hold_grant(document, grant))
+    }
+
+    /// Takes back a grant that was seen before. Its signer was entitled then; a charter since may
+    /// have forgotten it, which ends no stall's right to sell.
+    pub fn grant_restored(&mut self, document: &SignedDocument) -> Result<(), DocumentError> {
+        let (grant, _) = document.open::<Grant>()?;
+        self.hold_grant(document, grant);
+        Ok(())
+    }
+
+    fn hold_grant(&mut self, document: &SignedDocument, grant: Grant) -> bool {
         let held = self.grants.get(&grant.device).map(|(_, held)| held);
         let newer = held.is_none_or(|held| (held.issued_ms, held) < (grant.issued_ms, &grant));
         if newer {
             self.grants.insert(grant.device, (document.clone(), grant));
         }
-        Ok(newer)
+        newer
     }
 
     /// Takes a revocation. Returns whether its device was not revoked before, or later.
     pub fn revocation_seen(&mut self, document: &SignedDocument) -> Result<bool, DocumentError> {
         let (revocation, signer) = document.open::<Revocation>()?;
         self.check_signer("revocation", revocation.tenant, signer)?;
+        Ok(self.hold_revocation(revocation))
+    }
+
+    /// Takes back a revocation that was seen before; see [`Rights::grant_restored`].
+    pub fn revocation_restored(&mut self, document: &SignedDocument) -> Result<(), DocumentError> {
+        let (revocation, _) = document.open::<Revocation>()?;
+        self.hold_revocation(revocation);
+        Ok(())
+    }
+
+    fn hold_revocation(&mut self, revocation: Revocation) -> bool {
         let held = self.revocations.get(&revocation.device);
         let earlier = held
             .is_none_or(|held| (revocation.at_ms, &revocation.leaves) < (held.at_ms, &held.leaves));
         if earlier {
             self.revocations.insert(revocation.device, revocation);
         }
-        Ok(earlier)
+        earlier
     }
 
     fn check_signer(

@@ -1,1 +1,347 @@
+//! Golden bytes: what is on disks and wires must stay what it is.
+//!
+//! The files in `engine/golden` hold hexadecimal text; lines that begin with `#` are comments. A
+//! test that fails here has found a change of format, which needs a new kind or version, not a new
+//! file.
 
+use std::collections::BTreeSet;
+
+use super::codec::{decode_event, encode, encode_event, kind_name};
+use super::sale::{Key, KeyNumber, Line, Quantity, Sale, Tender, TenderKind};
+use super::{
+    CatalogueChanged, EpochOpened, Event, GoodsLine, GoodsReceived, Payload, Refund, RefundLine,
+    TelemetrySample, Unknown, Void,
+};
+use crate::authority::{
+    Charter, ForkProof, ForkSide, Grant, Receipt, Revocation, Role, SignedDocument,
+};
+use crate::clock::Hlc;
+use crate::hash::Hash;
+use crate::hex;
+use crate::ids::{DeviceId, Epoch, EventId, Lane, Log, MerchantId, Scope, TenantId, Tip};
+use crate::log::segment::{self, Codec, Rows};
+use crate::log::vector::VersionVector;
+use crate::log::{chain, head};
+use crate::sign::Keypair;
+use crate::store::Store;
+use crate::testing::{self, Device};
+
+macro_rules! golden {
+    ($name:literal) => {
+        (concat!("engine/golden/", $name, ".hex"), {
+            include_str!(concat!("../../golden/", $name, ".hex"))
+        })
+    };
+}
+
+/// The bytes of a golden file, and of each of its lines.
+fn lines(text: &str) -> Vec<Vec<u8>> {
+    let lines = text.lines().filter(|line| !line.starts_with("#") && *line != "-");
+    lines.map(|line| hex::decode(line).unwrap()).collect()
+}
+
+#[track_caller]
+fn check((name, text): (&str, &str), bytes: &[u8]) {
+    assert!(text.starts_with("# "), "{name} says what it is");
+    assert_eq!(hex::encode(&lines(text).concat()), hex::encode(bytes), "{name}");
+}
+
+#[track_caller]
+fn check_event(golden: (&str, &str), kind: &str, payload: Payload) {
+    let event = Event { hlc: Hlc(0x0123_4567_89ab_cdef), payload, ext: Vec::new() };
+    assert_eq!(kind_name(&event.payload), kind);
+    check(golden, &encode_event(&event).unwrap());
+    assert_eq!(decode_event(&lines(golden.1).concat()).unwrap(), event);
+}
+
+fn control() -> Keypair {
+    Keypair::from_seed(&[2; 32])
+}
+
+fn tenant() -> TenantId {
+    Keypair::from_seed(&[1; 32]).tenant()
+}
+
+fn stall() -> DeviceId {
+    Keypair::from_seed(&[3; 32]).device()
+}
+
+fn scope() -> Scope {
+    Scope::Merchant(MerchantId::from_name("north"))
+}
+
+fn log() -> Log {
+    Log { tenant: tenant(), device: stall(), scope: scope(), lane: Lane::Ledger }
+}
+
+fn tip() -> Tip {
+    Tip { epoch: Epoch(0xfedc_ba98_7654_3210), seq: 70_000, hash: Hash([0x5a; 32]) }
+}
+
+fn sale_id() -> EventId {
+    EventId { log: log().id(), epoch: Epoch(9), seq: 300, hash: Hash([0x77; 32]).short() }
+}
+
+fn counter(number: u64) -> Key {
+    Key { till: "till-1".to_owned(), number: KeyNumber::Counter(number) }
+}
+
+fn sale() -> Sale {
+    let line = |sku: &str, quantity: Quantity, amount, unit_price| Line {
+        sku: sku.to_owned(),
+        quantity,
+        amount,
+        unit_price,
+        discount: 50,
+        tax: 19,
+    };
+    let tender = |kind, amount| Tender { kind, amount };
+    Sale {
+        key: counter(1_000),
+        cashier: "zoe".to_owned(),
+        sold_at_ms: 1_700_000_000_123,
+        offset_minutes: -330,
+        business_day: -1,
+        currency: *b"EUR",
+        price_bundle: Some(Hash([0xb0; 32])),
+        lines: vec![line("4006381333931", 1_500, 249, Some(199)), line("gift wrap", 0, 100, None)],
+        tenders: vec![
+            tender(TenderKind::Cash, 200),
+            tender(TenderKind::Card, 100),
+            tender(TenderKind::Voucher, 80),
+        ],
+        tip: 31,
+    }
+}
+
+fn grant() -> Grant {
+    Grant {
+        tenant: tenant(),
+        device: stall(),
+        name: "north 1".to_owned(),
+        merchant: "north".to_owned(),
+        role: Role::Stall,
+        reads: BTreeSet::from([(Scope::Tenant, Lane::Authority), (scope(), Lane::Ledger)]),
+        writes: BTreeSet::from([(scope(), Lane::Ledger), (scope(), Lane::Telemetry)]),
+        issued_ms: 1_700_000_000_000,
+        not_after_ms: 1_800_000_000_000,
+    }
+}
+
+fn revocation() -> Revocation {
+    let leaves = vec![(log(), vec![tip(), Tip::ROOT])];
+    Revocation { tenant: tenant(), device: stall(), at_ms: 1_700_000_000_000, leaves }
+}
+
+fn signed<D: crate::authority::document::Document>(body: &D) -> SignedDocument {
+    SignedDocument::sign(body, &control()).unwrap()
+}
+
+#[test]
+fn an_epoch_opened() {
+    let Tip { epoch, seq, hash } = tip();
+    let opened = EpochOpened { parent_epoch: epoch, parent_seq: seq, parent_hash: hash };
+    let first = EpochOpened { parent_epoch: Epoch(0), parent_seq: 0, parent_hash: Hash::default() };
+    check_event(golden!("event-01-v1"), "epoch-opened", Payload::EpochOpened(opened));
+    check_event(golden!("event-01-v1-first"), "epoch-opened", Payload::EpochOpened(first));
+}
+
+#[test]
+fn a_catalogue_changed() {
+    let change = CatalogueChanged { change: (0..=255).collect() };
+    check_event(golden!("event-02-v1"), "catalogue-changed", Payload::CatalogueChanged(change));
+}
+
+#[test]
+fn goods_received() {
+    let line = |sku: &str, quantity| GoodsLine { sku: sku.to_owned(), quantity };
+    let goods = GoodsReceived {
+        key: Key { till: "till-1".to_owned(), number: KeyNumber::Text("note 7".to_owned()) },
+        at_ms: -1,
+        reference: "DN 0042".to_owned(),
+        lines: vec![line("4006381333931", 24_000), line("tea", u64::MAX)],
+    };
+    check_event(golden!("event-03-v1"), "goods-received", Payload::GoodsReceived(goods));
+}
+
+#[test]
+fn a_sale_completed() {
+    check_event(golden!("event-04-v1"), "sale-completed", Payload::SaleCompleted(sale()));
+}
+
+#[test]
+fn a_sale_refunded() {
+    let line = RefundLine { line: 1, sku: "tea".to_owned(), quantity: 500, amount: 83 };
+    let refund = Refund {
+        key: counter(1_001),
+        sale: sale_id(),
+        at_ms: 1_700_000_100_000,
+        business_day: 19_675,
+        currency: *b"EUR",
+        lines: vec![line],
+        tenders: vec![Tender { kind: TenderKind::Card, amount: 83 }],
+        restock: true,
+    };
+    check_event(golden!("event-05-v1"), "sale-refunded", Payload::SaleRefunded(refund));
+}
+
+#[test]
+fn a_sale_voided() {
+    let void = Void { key: counter(0), sale: sale_id(), at_ms: 1_700_000_200_000 };
+    check_event(golden!("event-06-v1"), "sale-voided", Payload::SaleVoided(void));
+}
+
+#[test]
+fn a_telemetry_sample() {
+    let metrics = vec![("fridge_mdegc".to_owned(), -4_250), ("power_mw".to_owned(), i64::MAX)];
+    let sample = TelemetrySample { at_ms: 1_700_000_300_000, overwritten: 251, metrics };
+    check_event(golden!("event-07-v1"), "telemetry-sampled", Payload::TelemetrySampled(sample));
+}
+
+#[test]
+fn a_grant_issued_and_a_device_revoked() {
+    let (grant, revocation) = (signed(&grant()), signed(&revocation()));
+    check_event(golden!("event-08-v1"), "grant-issued", Payload::GrantIssued(grant));
+    check_event(golden!("event-09-v1"), "device-revoked", Payload::DeviceRevoked(revocation));
+}
+
+#[test]
+fn a_fork_proven() {
+    let side = |epoch, contents: &[u8]| ForkSide {
+        epoch: Epoch(epoch),
+        contents: contents.iter().map(|byte| Hash([*byte; 32])).collect(),
+        signature: control().sign(&[epoch as u8]),
+    };
+    let proof = ForkProof { log: log(), parent: tip(), a: side(1, &[1, 2]), b: side(2, &[3]) };
+    check_event(golden!("event-10-v1"), "fork-proven", Payload::ForkProven(Box::new(proof)));
+}
+
+#[test]
+fn an_event_of_a_newer_program() {
+    let unknown = Unknown { kind: 40_000, version: 2, body: vec![1, 2, 3] };
+    let payload = Payload::Unknown(unknown);
+    let event = Event { hlc: Hlc(1), payload, ext: vec![0xee; 300] };
+    let golden = golden!("event-unknown");
+    check(golden, &encode_event(&event).unwrap());
+    assert_eq!(decode_event(&lines(golden.1).concat()).unwrap(), event);
+}
+
+#[test]
+fn signed_documents() {
+    let charter = Charter {
+        tenant: tenant(),
+        serial: 2,
+        name: "market".to_owned(),
+        currency: *b"EUR",
+        controls: BTreeSet::from([control().device()]),
+        removed: vec![(stall(), vec![(log(), vec![tip()])])],
+    };
+    let charter = SignedDocument::sign(&charter, &Keypair::from_seed(&[1; 32])).unwrap();
+    check(golden!("document-charter"), &encode(&charter).unwrap());
+    check(golden!("document-grant"), &encode(&signed(&grant())).unwrap());
+    check(golden!("document-revocation"), &encode(&signed(&revocation())).unwrap());
+    let (control, leaves) = (control().device(), vec![tip()]);
+    let receipt = Receipt { control, log: log(), leaves, at_ms: 1_700_000_400_000 };
+    check(golden!("document-receipt"), &encode(&signed(&receipt)).unwrap());
+}
+
+/// Log id, base, content, link, vector hash, head signature: one a line.
+#[test]
+fn chain_head_and_vector() {
+    let base = chain::base(&log(), Epoch(7), &tip());
+    let first = chain::base(&log(), Epoch(7), &Tip::ROOT);
+    let content = chain::content(b"canonical bytes");
+    let vector = VersionVector([(log(), vec![tip()])].into()).hash();
+    let signature = head::sign(&Keypair::from_seed(&[3; 32]), &log(), &tip());
+    let found: Vec<Vec<u8>> = vec![
+        log().to_bytes().to_vec(),
+        log().id().0.to_vec(),
+        base.0.to_vec(),
+        first.0.to_vec(),
+        content.0.to_vec(),
+        chain::link(&base, &content).0.to_vec(),
+        vector.0.to_vec(),
+        signature.0.to_vec(),
+    ];
+    check(golden!("chain"), &found.concat());
+    assert_eq!(lines(golden!("chain").1), found);
+    assert!(head::verify(&log(), &tip(), &signature));
+}
+
+#[test]
+fn a_segment() {
+    let events = [b"one".to_vec(), b"two".to_vec()];
+    let hashes = events.iter().scan(tip().hash, |at, event| {
+        *at = chain::link(at, &chain::content(event));
+        Some(*at)
+    });
+    let tips = (tip().seq + 1..).zip(hashes).map(|(seq, hash)| Tip { seq, hash, ..tip() });
+    let key = Keypair::from_seed(&[3; 32]);
+    let heads = (1..).zip(tips).map(|(at, tip)| (at, head::sign(&key, &log(), &tip))).collect();
+    let epoch = tip().epoch;
+    let rows = Rows { log: log(), epoch, after: tip(), events: events.to_vec(), heads };
+    let golden = golden!("segment-plain");
+    check(golden, &segment::pack(&rows, Codec::Plain).unwrap());
+    let out = segment::unpack(&lines(golden.1).concat()).unwrap();
+    assert_eq!(out.links.len(), 2);
+    // What zstd writes may change with its version; what it once wrote must stay readable.
+    let packed = segment::unpack(&lines(golden!("segment-zstd").1).concat()).unwrap();
+    assert_eq!(packed, out);
+}
+
+/// A disk with two epochs and a fork, a line for each key and each value.
+#[test]
+fn a_whole_log() {
+    let mut stall = Device::new(1, 0x11);
+    let id = stall.append(Payload::SaleCompleted(testing::sale(1, "tea", 2, 500)));
+    stall.append(Payload::GoodsReceived(testing::goods(2, "tea", 9)));
+    stall.commit();
+    stall.restart(0x22);
+    stall.append(Payload::SaleRefunded(testing::refund(3, id, "tea", 1, 250)));
+    stall.commit();
+    let mut twin = stall.cloned(0x33);
+    twin.append(Payload::SaleCompleted(testing::sale(4, "cup", 1, 70)));
+    twin.commit();
+    stall.append(Payload::SaleVoided(testing::void(5, id)));
+    stall.commit();
+    stall.pull(&twin);
+    let (_, text) = golden!("log");
+    let kept = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x20, 0x30, 0x31];
+    let rows: Vec<_> = kept.iter().flat_map(|ordinal| stall.rows(*ordinal)).collect();
+    let found: Vec<Vec<u8>> =
+        rows.iter().flat_map(|(key, row)| [key.clone(), row.clone()]).collect();
+    check(("engine/golden/log.hex", text), &found.concat());
+
+    // The disk of an older program opens, verifies and says the same.
+    let old = Device::new(1, 0x44);
+    let mut batch = crate::store::Batch::default();
+    for pair in lines_and_blanks(text).chunks(2) {
+        batch.put(pair[0].clone(), pair[1].clone());
+    }
+    old.disk.write(&batch).unwrap();
+    let old = old.cloned(0x55);
+    assert!(old.verified().ok());
+    assert_eq!(old.leaves(1), stall.leaves(1));
+    assert_eq!(old.leaves(1).len(), 2);
+    assert_eq!(old.replica.forks().unwrap(), stall.replica.forks().unwrap());
+    let digests = |device: &Device| device.replica.digests(testing::scope()).unwrap();
+    assert_eq!(digests(&old), digests(&stall));
+}
+
+/// As [`lines`], where `-` stands for a value of no bytes.
+fn lines_and_blanks(text: &str) -> Vec<Vec<u8>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| if line == "-" { Vec::new() } else { hex::decode(line).unwrap() }).collect()
+}
+
+#[test]
+fn whatever_is_encoded_can_be_decoded_up_to_the_last_line() {
+    for sku_bytes in 1..=64 {
+        let mut sale = sale();
+        let line = Line { sku: "s".repeat(sku_bytes), ..sale.lines[0].clone() };
+        sale.lines = vec![line; crate::limits::SALE_LINES_MAX];
+        let event = Event { hlc: Hlc(1), payload: Payload::SaleCompleted(sale), ext: Vec::new() };
+        let Ok(bytes) = encode_event(&event) else { continue };
+        assert_eq!(decode_event(&bytes), Ok(event), "{sku_bytes} bytes a SKU");
+    }
+}

@@ -5,4 +5,6 @@
 pub mod chain;
 pub mod head;
 pub mod segment;
+#[cfg(test)]
+mod segment_tests;
 pub mod vector;

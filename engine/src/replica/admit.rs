@@ -33,7 +33,7 @@ pub enum Admitted {
 #[non_exhaustive]
 pub enum AdmitError {
     /// No grant known here lets its device write its log.
-    #[error("no grant lets device {} write {:?} of {}; it is refused", .0.device, .0.lane, .0.scope)]
+    #[error("no grant lets device {} write {:?} of {}", .0.device, .0.lane, .0.scope)]
     NotGranted(Log),
     /// An event of a known kind does not decode.
     #[error("event {seq} of device {}: {cause}", .log.device)]

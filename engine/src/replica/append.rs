@@ -117,15 +117,21 @@ impl Replica {
         scope: Scope,
         key: &crate::event::sale::Key,
     ) -> Result<Option<EventId>, ReadError> {
-        let log = self.own_log(scope, Lane::Ledger);
-        let id = log.id();
-        let Some(own) = self.own_end(&id) else { return Ok(None) };
+        let id = self.own_log(scope, Lane::Ledger).id();
         for (row, _) in self.rows.collect(&keys::bearers(&id, key))? {
             let Some(bearer) = keys::read_bearer(&id, &row) else { continue };
-            if self.is_ancestor(&bearer, &event_id(&id, &own))? {
+            if self.is_own(scope, &bearer)? {
                 return Ok(Some(bearer));
             }
         }
         Ok(None)
+    }
+
+    /// Whether an event lies on this device's own branch of a ledger, ancestors included. Events
+    /// of a clone of its disk do not.
+    pub fn is_own(&self, scope: Scope, event: &EventId) -> Result<bool, ReadError> {
+        let id = self.own_log(scope, Lane::Ledger).id();
+        let end = self.own_end(&id).map(|end| event_id(&id, &end));
+        end.map_or(Ok(false), |end| self.is_ancestor(event, &end))
     }
 }

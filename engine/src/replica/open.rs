@@ -74,10 +74,10 @@ impl Replica {
             self.rights.charter_seen(&document(&bytes)?)?;
         }
         for (_, bytes) in self.rows.collect(&keys::grants())? {
-            self.rights.grant_seen(&document(&bytes)?)?;
+            self.rights.grant_restored(&document(&bytes)?)?;
         }
         for (_, bytes) in self.rows.collect(&keys::revocations())? {
-            self.rights.revocation_seen(&document(&bytes)?)?;
+            self.rights.revocation_restored(&document(&bytes)?)?;
         }
         Ok(())
     }

@@ -33,7 +33,11 @@ pub enum CutError {
     #[error(transparent)]
     Segment(#[from] SegmentError),
     /// No kept head follows: the log on this disk is damaged.
-    #[error("a log of device {} has no signed head after seq {seq}; run `verify` and restore the directory", .log.device)]
+    #[error(
+        "a log of device {} has no signed head after seq {seq}; \
+         run `verify` and restore the directory",
+        .log.device
+    )]
     NoHead {
         /// The log.
         log: Log,

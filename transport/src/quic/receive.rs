@@ -124,7 +124,9 @@ impl LinkReceiver {
             tokio::select! {
                 biased;
                 body = next_message(shared, control, decoder) => return body.map(Inbound::Message),
-                bytes = poll_fn(|cx| poll_stripes(stripes, cx)) => return bytes.map(Inbound::Stripe),
+                bytes = poll_fn(|cx| poll_stripes(stripes, cx)) => {
+                    return bytes.map(Inbound::Stripe);
+                }
                 stream = shared.connection.accept_uni() => {
                     stripes.push_back(Stripe { stream: stream?, bytes: Vec::new() });
                 }

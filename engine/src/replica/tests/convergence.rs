@@ -1,4 +1,4 @@
-//! Any order of delivery, any restart, any copy of a disk or machine: the same logs, the same books.
+//! Any order of delivery, any restart, any copy of a disk or machine: the same logs and books.
 
 use std::collections::BTreeSet;
 
