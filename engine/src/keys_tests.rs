@@ -29,7 +29,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn requests()(till in ".{0,6}", counter: u64, text in prop::option::of(".{0,6}")) -> Key {
+    fn requests()(till in "[ab]{0,2}", counter: u64, text in prop::option::of("[ab]{0,2}")) -> Key {
         Key { till, number: text.map_or(KeyNumber::Counter(counter), KeyNumber::Text) }
     }
 }

@@ -237,3 +237,15 @@ fn a_lane_that_the_grant_does_not_cover_is_not_written() {
     assert!(stall.replica.append(elsewhere, Lane::Ledger, payload, NOON_MS).is_err());
     assert!(!stall.replica.has_pending());
 }
+
+#[test]
+fn what_is_committed_is_read_from_the_store_and_not_from_memory() {
+    let mut stall = Device::new(1, 1);
+    let key = crate::keys::local(1, b"name");
+    stall.replica.set_local(key.clone(), Some(b"old".to_vec()));
+    stall.commit();
+    let mut batch = crate::store::Batch::default();
+    batch.put(key.clone(), b"new".to_vec());
+    stall.disk.write(&batch).unwrap();
+    assert_eq!(stall.replica.local(&key).unwrap(), Some(b"new".to_vec()));
+}

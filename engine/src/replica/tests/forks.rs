@@ -104,21 +104,57 @@ fn a_machine_copied_before_its_first_sale_forks_at_the_beginning_or_after_the_op
 
 #[test]
 fn a_machine_copied_twice_between_two_heads_is_proven_at_both_places() {
-    let mut stall = Device::new(1, 11);
-    stall.sell(1, 100);
-    stall.commit();
-    let mut first = stall.cloned(11);
-    stall.sell(2, 200);
-    stall.commit();
-    let mut second = stall.cloned(11);
-    stall.sell(3, 300);
-    first.sell(4, 400);
-    second.sell(5, 500);
-    let mut devices = [stall, first, second, Device::new(2, 2)];
-    settle(&mut devices);
-    assert_eq!(forks(&devices[3]).len(), 2);
-    assert_eq!(prove(&mut devices[3]), 2);
-    assert!(forks(&devices[3]).iter().all(|fork| fork.proven));
+    // Which side has the lower hash is luck, so every order gets its turn.
+    for amount in 0..8 {
+        let mut stall = Device::new(1, 11);
+        stall.sell(1, amount);
+        stall.commit();
+        let mut first = stall.cloned(11);
+        stall.sell(2, 200);
+        stall.commit();
+        let mut second = stall.cloned(11);
+        stall.sell(3, 300);
+        first.sell(4, 400);
+        second.sell(5, 500);
+        let mut devices = [stall, first, second, Device::new(2, 2)];
+        settle(&mut devices);
+        assert_eq!(forks(&devices[3]).len(), 2);
+        assert_eq!(prove(&mut devices[3]), 2);
+        assert!(forks(&devices[3]).iter().all(|fork| fork.proven));
+    }
+}
+
+#[test]
+fn an_epoch_that_leaves_a_forked_one_between_two_heads_is_carried_on() {
+    for epoch in [5, 55] {
+        let mut stall = Device::new(1, 11);
+        stall.sell(1, 100);
+        stall.commit();
+        let mut live = stall.cloned(11);
+        live.sell(2, 20);
+        stall.sell(3, 30);
+        stall.commit();
+        let mut twin = stall.cloned(epoch);
+        twin.sell(4, 40);
+        // Its head takes the place of the one that stood where the twin left.
+        stall.sell(5, 50);
+        let mut witness = Device::new(2, 2);
+        for device in [&mut stall, &mut live] {
+            device.commit();
+            witness.pull(device);
+        }
+        twin.commit();
+        for segment in unpacked(&twin).into_iter().filter(|segment| segment.epoch.0 == epoch) {
+            witness.replica.admit(segment, NOON_MS).unwrap();
+        }
+        witness.commit();
+        witness.restart(3);
+        let mut late = Device::new(3, 3);
+        late.pull(&witness);
+        assert_eq!(late.leaves(1).len(), 3);
+        assert_eq!(late.leaves(1), witness.leaves(1));
+        assert_eq!(late.replica.event_count().unwrap(), 7);
+    }
 }
 
 #[test]

@@ -73,6 +73,26 @@ fn a_peer_that_takes_a_thousand_sales_one_by_one_keeps_few_heads_too() {
 }
 
 #[test]
+fn heads_that_came_twice_do_not_travel_on() {
+    let (mut stall, mut other) = (Device::new(1, 1), Device::new(2, 2));
+    let mut sent = Vec::new();
+    for number in 0..200 {
+        stall.sell(number, 100);
+        stall.commit();
+        sent.extend(segments(&stall, other.replica.vector(), Codec::Plain));
+        other.pull(&stall);
+    }
+    assert_eq!(sent.len(), 200);
+    for bytes in &sent {
+        other.admit(bytes).unwrap();
+    }
+    other.commit();
+    let all = unpacked(&other);
+    check_gaps(&all);
+    assert!(heads(&all) <= 201 / GROUP_EVENTS_MAX + 2, "{} on the wire", heads(&all));
+}
+
+#[test]
 fn one_large_batch_is_signed_in_groups() {
     let mut stall = Device::new(1, 1);
     (0..200).for_each(|number| {

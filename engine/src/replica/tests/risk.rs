@@ -106,19 +106,25 @@ fn a_receipt_that_no_chartered_control_signed_is_refused() {
     let leaves = stall.leaves(1);
     let refused = stall.replica.take_receipt(&receipt(2, leaves.clone(), 1));
     assert!(matches!(refused, Err(ReceiptError::Document(DocumentError::OtherSigner("receipt")))));
-    let lent = Receipt {
+    let of_control = Receipt {
         control: keypair(CONTROL).device(),
         log: ledger(1),
         leaves: leaves.clone(),
         at_ms: 1,
     };
-    let lent = SignedDocument::sign(&lent, &keypair(2)).unwrap();
+    let lent = SignedDocument::sign(&of_control, &keypair(2)).unwrap();
+    assert!(stall.replica.take_receipt(&lent).is_err());
+    check_risk(&stall, 1, 500);
+
+    // Another control may not speak for this one either.
+    stall.replica.take_charter(&charter(2, &[CONTROL, 101], &[])).unwrap();
+    let lent = SignedDocument::sign(&of_control, &keypair(101)).unwrap();
     assert!(stall.replica.take_receipt(&lent).is_err());
     check_risk(&stall, 1, 500);
 
     stall.replica.take_receipt(&receipt(CONTROL, leaves, 1)).unwrap();
     check_risk(&stall, 0, 0);
-    stall.replica.take_charter(&charter(2, &[101], &[CONTROL])).unwrap();
+    stall.replica.take_charter(&charter(3, &[101], &[CONTROL])).unwrap();
     check_risk(&stall, 1, 500);
 }
 
