@@ -62,7 +62,7 @@ pub trait Document: Serialize + DeserializeOwned {
 }
 
 /// Which controls speak for a tenant. The highest serial wins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Charter {
     /// The tenant: the root's public key.
     pub tenant: TenantId,

@@ -36,7 +36,11 @@ impl Rights {
         if signer.0 != self.tenant.0 {
             return Err(DocumentError::OtherSigner("charter"));
         }
-        let newer = self.charter.as_ref().is_none_or(|(_, held)| charter.serial > held.serial);
+        // Two charters of one serial are the root's mistake; every replica keeps the same one.
+        let newer = self
+            .charter
+            .as_ref()
+            .is_none_or(|(_, held)| (held.serial, held) < (charter.serial, &charter));
         if newer {
             self.charter = Some((document.clone(), charter));
         }
