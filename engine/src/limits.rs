@@ -27,6 +27,10 @@ pub const LEAVES_MAX: usize = 32;
 pub const CHECKPOINTS_MAX: usize = 96;
 /// Verified segments that wait for their parents.
 pub const STAGED_SEGMENTS_MAX: usize = 256;
+/// Of these, the ones of one log: a device that makes up parents fills no more.
+pub const STAGED_A_LOG_MAX: usize = 64;
+/// Their canonical bytes, with what each event costs in memory.
+pub const STAGED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Forks of one device that are proven; more prove nothing new.
 pub const FORKS_PROVEN_MAX: usize = 8;
 

@@ -81,6 +81,9 @@ impl Device {
 
     /// The next batch for the disk; one at a time, so that what comes meanwhile shares the next.
     pub fn poll_commit(&mut self) -> Option<Batch> {
+        if let Some(reason) = self.router.take_broken() {
+            self.halted.get_or_insert(reason);
+        }
         if self.committing || self.halted.is_some() || !self.replica.has_pending() {
             return None;
         }
@@ -126,9 +129,10 @@ impl Device {
         self.halted.as_deref()
     }
 
-    /// Stops writing because the store cannot be read.
+    /// Stops writing because the store cannot be read: a fact may be folded by half, and must not
+    /// reach the disk so.
     pub fn halt(&mut self, error: &ReadError) {
-        self.halted = Some(error.to_string());
+        self.halted.get_or_insert_with(|| error.to_string());
     }
 
     /// Whether sync is on.

@@ -29,6 +29,10 @@ pub const GATHER_FOR: Duration = Duration::from_millis(40);
 pub const GREET_WITHIN: Duration = Duration::from_secs(20);
 /// An idle session pings this often.
 pub const PING_EVERY: Duration = Duration::from_secs(2);
+/// A stall whose receipts do not come asks for them at most this rarely.
+pub const PLEAD_EVERY_MAX: Duration = Duration::from_secs(120);
+/// Logs of one peer that are remembered.
+pub const THEIRS_LOGS_MAX: usize = 16 * 1024;
 /// Segments not acknowledged after this are sent again; doubled each time.
 pub const RESEND_AFTER: Duration = Duration::from_secs(4);
 /// Ceiling of the doubled time above.

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use engine::authority::{Receipt, SignedDocument};
+use engine::authority::{DocumentError, Receipt, SignedDocument};
 use engine::ids::{DeviceId, Epoch, Log, Tip};
 use engine::log::segment;
 use engine::replica::Replica;
+use engine::replica::admit::AdmitError;
 use engine::replica::documents::ReceiptError;
 
 use crate::env::{Instant, Now};
@@ -75,6 +76,7 @@ pub struct Router {
     admitted: VecDeque<PathId>,
     greeted: VecDeque<DeviceId>,
     faults: u64,
+    broken: Option<String>,
 }
 
 impl Router {
@@ -121,7 +123,11 @@ impl Router {
     ) {
         let Some((peer, _)) = self.paths.get(&path).copied() else { return };
         if let Message::Join(join) = message {
-            self.joins.push_back(JoinAsked { path, peer, join });
+            if replica.rights().is_control(&replica.device()) {
+                self.joins.push_back(JoinAsked { path, peer, join });
+            } else {
+                self.close(path, CloseCode::Fault, "only a control takes joins");
+            }
             return;
         }
         if let Err(error) = self.take_message(path, message, now, replica) {
@@ -140,7 +146,6 @@ impl Router {
             return Ok(());
         };
         let greeting = matches!(message, Message::Hello(_));
-        let stating_all = matches!(&message, Message::Have(have) if have.full);
         match &message {
             Message::Hello(hello) => {
                 if peer == replica.device() && hello.instance == replica.epoch() {
@@ -156,7 +161,11 @@ impl Router {
             }
             Message::Have(have) => {
                 for grant in have.grants.iter().take(crate::limits::GRANTS_MAX) {
-                    replica.take_grant(grant)?;
+                    match replica.take_grant(grant) {
+                        // Relayed in good faith under a charter that is not known here.
+                        Err(DocumentError::OtherSigner(_)) => {}
+                        other => drop(other?),
+                    }
                 }
             }
             Message::Receipts(receipts) => self.take_receipts(peer, receipts, replica)?,
@@ -172,8 +181,10 @@ impl Router {
         if greeting {
             self.admitted.extend(session.paths());
         }
-        if greeting || stating_all {
-            self.greeted.push_back(peer);
+        if session.take_stated_all() {
+            if replica.rights().is_control(&replica.device()) {
+                self.greeted.push_back(peer);
+            }
             self.greet_with_receipts((peer, slot), replica)?;
         }
         Ok(())
@@ -193,7 +204,7 @@ impl Router {
                 session.add_path(path, now);
                 if greeting.has_unsent() {
                     // Our hello was still waiting for this path.
-                    session.greet(replica);
+                    session.greet(now, replica);
                 }
             }
         }
@@ -237,9 +248,12 @@ impl Router {
         }
         let verified = segment::unpack(bytes)?;
         session.handle_heard(path, now);
-        session.handle_segment(&log, now);
-        replica.admit(verified, now.wall_ms)?;
-        Ok(())
+        session.handle_segment(&log, now, &mut self.claims);
+        match replica.admit(verified, now.wall_ms) {
+            // Its author's fault, not the relay's.
+            Err(AdmitError::TooManyForks(_)) if log.device != peer => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
     }
 
     /// A batch is durable; the leaves of these logs moved.
@@ -333,7 +347,7 @@ impl Router {
 
     /// Answers on a path that has no session yet.
     pub fn answer(&mut self, path: PathId, message: Message) {
-        if self.direct.len() < OUTBOX_MAX {
+        if self.direct.len() < OUTBOX_MAX && self.paths.contains_key(&path) {
             self.direct.push_back((path, message));
         }
     }
@@ -354,6 +368,11 @@ impl Router {
     pub fn session(&self, peer: &DeviceId) -> Option<&Session> {
         let open = self.sessions_of(peer).find(|session| session.is_open());
         open.or_else(|| self.sessions_of(peer).next())
+    }
+
+    /// What the store refused to read, once: the device halts on it.
+    pub fn take_broken(&mut self) -> Option<String> {
+        self.broken.take()
     }
 
     /// Sessions ended because of what a peer sent.
@@ -448,6 +467,9 @@ impl Router {
 
     fn fail(&mut self, path: PathId, error: &SessionError) {
         self.faults += 1;
+        if let SessionError::Read(cause) | SessionError::Admit(AdmitError::Read(cause)) = error {
+            self.broken = Some(cause.to_string());
+        }
         let code = match error {
             SessionError::NotGranted | SessionError::NoHello => CloseCode::NotGranted,
             _ => CloseCode::Fault,

@@ -71,8 +71,11 @@ pub struct Hello {
 /// News of what the sender holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Have {
-    /// Whether logs that are not named are not held.
+    /// Whether this begins a full statement: logs that neither it nor what follows names are not
+    /// held.
     pub full: bool,
+    /// Whether nothing more of the statement follows.
+    pub last: bool,
     /// The leaves of the logs named.
     pub vector: VersionVector,
     /// The grants of devices whose logs are named.

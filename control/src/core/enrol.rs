@@ -138,7 +138,10 @@ impl Hub {
         if invitation.used_by.is_none() {
             invitation.used_by = Some(device);
             self.set_invitation(&invitation).map_err(unavailable)?;
-            self.grant(&invitation, device, now).map_err(unavailable)?;
+            if let Err(error) = self.grant(&invitation, device, now) {
+                self.halt_if_broken(&error);
+                return Err(JoinRefusal::Unavailable);
+            }
         }
         let rights = self.device.replica.rights();
         let documents = rights.signed_charter().zip(rights.signed_grant(&device));

@@ -127,6 +127,29 @@ impl Hub {
         }
     }
 
+    /// A fact may have been folded by half: nothing more is written.
+    fn halt_if_broken(&mut self, error: &CallError) {
+        match error {
+            CallError::Read(cause)
+            | CallError::Append(AppendError::Read(cause))
+            | CallError::Catalogue(
+                CatalogueError::Read(cause) | CatalogueError::Append(AppendError::Read(cause)),
+            ) => self.device.halt(cause),
+            _ => {}
+        }
+    }
+
+    /// Once halted nothing more becomes durable, so nobody should wait for it.
+    fn answer_if_halted(&mut self) {
+        if self.device.is_committing() {
+            return;
+        }
+        if let Some(reason) = self.device.halted().map(str::to_owned) {
+            self.pending.failed(|| Answer::Refused(CallError::Halted(reason.clone())));
+            self.joins.failed(&mut self.device.router);
+        }
+    }
+
     /// Raises proofs of forks that nobody has proven, for everyone to see.
     fn prove_forks(&mut self, now: Now) -> Result<(), CallError> {
         for proof in self.device.replica.unproven_forks()? {
@@ -152,7 +175,10 @@ impl Core for Hub {
         match self.decide(call, now) {
             Ok(answer) if rests_on_batch => self.pending.answer(id, answer, &self.device),
             Ok(answer) => self.pending.answer_now(id, answer),
-            Err(error) => self.pending.answer_now(id, Answer::Refused(error)),
+            Err(error) => {
+                self.halt_if_broken(&error);
+                self.pending.answer_now(id, Answer::Refused(error));
+            }
         }
     }
 
@@ -176,8 +202,8 @@ impl Core for Hub {
             }
         }
         self.receipt_committed(&logs, now);
-        if let Err(CallError::Read(error)) = self.prove_forks(now) {
-            self.device.halt(&error);
+        if let Err(error) = self.prove_forks(now) {
+            self.halt_if_broken(&error);
         }
     }
 
@@ -192,9 +218,12 @@ impl Core for Hub {
 
     fn poll_commit(&mut self) -> Option<Batch> {
         let batch = self.device.poll_commit();
-        if batch.is_some() {
-            self.pending.closed();
-            self.joins.closed();
+        match batch {
+            Some(_) => {
+                self.pending.closed();
+                self.joins.closed();
+            }
+            None => self.answer_if_halted(),
         }
         batch
     }

@@ -11,7 +11,7 @@ use crate::event::codec::{self, CodecError};
 use crate::event::{Event, Payload};
 use crate::ids::{Log, LogId, Tip};
 use crate::keys;
-use crate::limits::{LEAVES_MAX, STAGED_SEGMENTS_MAX};
+use crate::limits::{LEAVES_MAX, STAGED_A_LOG_MAX, STAGED_BYTES_MAX, STAGED_SEGMENTS_MAX};
 use crate::log::segment::{Link, Verified};
 use crate::store::ReadError;
 
@@ -91,21 +91,29 @@ impl Replica {
     }
 
     fn stage(&mut self, id: LogId, segment: Verified) -> Admitted {
-        let waiting = self.staged.entry((id, segment.after)).or_default();
-        if waiting.contains(&segment) {
+        let key = (id, segment.after);
+        if self.staged.get(&key).is_some_and(|waiting| waiting.contains(&segment)) {
             return Admitted::Staged;
         }
-        if self.staged_count >= STAGED_SEGMENTS_MAX {
+        let cost = cost(&segment);
+        let of_log = self.staged.iter().filter(|((log, _), _)| *log == id);
+        let of_log: usize = of_log.map(|(_, waiting)| waiting.len()).sum();
+        if self.staged_count >= STAGED_SEGMENTS_MAX
+            || of_log >= STAGED_A_LOG_MAX
+            || self.staged_bytes + cost > STAGED_BYTES_MAX
+        {
             return Admitted::Dropped;
         }
         self.staged_count += 1;
-        waiting.push(segment);
+        self.staged_bytes += cost;
+        self.staged.entry(key).or_default().push(segment);
         Admitted::Staged
     }
 
     fn unstage(&mut self, id: &LogId, parent: &Tip) -> Vec<Verified> {
         let ready = self.staged.remove(&(*id, *parent)).unwrap_or_default();
         self.staged_count -= ready.len();
+        self.staged_bytes -= ready.iter().map(cost).sum::<usize>();
         ready
     }
 
@@ -145,6 +153,11 @@ impl Replica {
         }
         Ok(joined)
     }
+}
+
+/// What a segment costs in memory while it waits.
+fn cost(segment: &Verified) -> usize {
+    segment.links.iter().map(|link| link.bytes.len() + size_of::<Link>()).sum()
 }
 
 /// Decodes every event before any is joined, and checks where epochs open.

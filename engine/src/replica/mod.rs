@@ -50,6 +50,7 @@ pub struct Replica {
     dirty: BTreeSet<LogId>,
     staged: BTreeMap<(LogId, Tip), Vec<Verified>>,
     staged_count: usize,
+    staged_bytes: usize,
     #[cfg(feature = "catalogue")]
     catalogues: BTreeMap<crate::ids::Scope, crate::catalogue::Catalogue>,
 }

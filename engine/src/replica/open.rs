@@ -55,6 +55,7 @@ impl Replica {
             dirty: BTreeSet::new(),
             staged: BTreeMap::new(),
             staged_count: 0,
+            staged_bytes: 0,
             #[cfg(feature = "catalogue")]
             catalogues: BTreeMap::new(),
         };

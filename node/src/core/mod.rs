@@ -203,8 +203,25 @@ impl Stall {
         for proof in proofs {
             let payload = Payload::ForkProven(Box::new(proof));
             // Without the right to, another replica will raise it.
-            let _ =
-                self.device.replica.append(Scope::Tenant, Lane::Authority, payload, now.wall_ms);
+            self.state(Scope::Tenant, Lane::Authority, payload, now);
+        }
+    }
+
+    /// Appends a fact that nobody waits for.
+    fn state(&mut self, scope: Scope, lane: Lane, payload: Payload, now: Now) {
+        let appended = self.device.replica.append(scope, lane, payload, now.wall_ms);
+        if let Err(AppendError::Read(cause)) = appended {
+            self.device.halt(&cause);
+        }
+    }
+
+    /// Once halted nothing more becomes durable, so nobody should wait for it.
+    fn answer_if_halted(&mut self) {
+        if self.device.is_committing() {
+            return;
+        }
+        if let Some(reason) = self.device.halted().map(str::to_owned) {
+            self.pending.failed(|| Answer::Refused(CallError::Halted(reason.clone())));
         }
     }
 }
@@ -286,7 +303,12 @@ impl Core for Stall {
         };
         match answer {
             Ok(answer) => self.pending.answer(id, answer, &self.device),
-            Err(error) => self.pending.answer_now(id, Answer::Refused(error)),
+            Err(error) => {
+                if let CallError::Append(AppendError::Read(cause)) = &error {
+                    self.device.halt(cause);
+                }
+                self.pending.answer_now(id, Answer::Refused(error));
+            }
         }
     }
 
@@ -317,8 +339,9 @@ impl Core for Stall {
 
     fn poll_commit(&mut self) -> Option<Batch> {
         let batch = self.device.poll_commit();
-        if batch.is_some() {
-            self.pending.closed();
+        match batch {
+            Some(_) => self.pending.closed(),
+            None => self.answer_if_halted(),
         }
         batch
     }

@@ -83,7 +83,7 @@ impl Stall {
         for sample in self.telemetry.drain() {
             let payload = Payload::TelemetrySampled(sample);
             // A stall that is not granted the lane keeps its measurements to itself.
-            let _ = self.device.replica.append(scope, Lane::Telemetry, payload, now.wall_ms);
+            self.state(scope, Lane::Telemetry, payload, now);
         }
     }
 }

@@ -86,6 +86,10 @@ impl Session {
             asked.at = now.instant;
             asked.patience = (asked.patience * 2).min(ASK_AGAIN_AFTER_MAX);
             let until = asked.due().after(ASK_AGAIN_AFTER);
+            // Who was asked in vain lets others go first this round.
+            if claims.release(&log, self.peer) {
+                continue;
+            }
             if !claims.claim(&log, self.peer, now.instant, until) {
                 continue;
             }

@@ -20,11 +20,22 @@ impl Claims {
         free
     }
 
-    /// `peer` need not be asked any more.
-    pub fn release(&mut self, log: &Log, peer: DeviceId) {
-        if self.0.get(log).is_some_and(|(holder, _)| *holder == peer) {
+    /// What `peer` was asked for is arriving: nobody else need be asked until then.
+    pub fn renew(&mut self, log: &Log, peer: DeviceId, until: Instant) {
+        if let Some((holder, end)) = self.0.get_mut(log)
+            && *holder == peer
+        {
+            *end = until;
+        }
+    }
+
+    /// `peer` need not be asked any more, or was asked in vain. Returns whether it was asked.
+    pub fn release(&mut self, log: &Log, peer: DeviceId) -> bool {
+        let held = self.0.get(log).is_some_and(|(holder, _)| *holder == peer);
+        if held {
             self.0.remove(log);
         }
+        held
     }
 
     /// `peer` is gone.

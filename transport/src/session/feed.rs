@@ -85,7 +85,8 @@ impl Session {
             return Err(SessionError::TooMany("want"));
         }
         for Want { log, mut known } in wants {
-            if replica.rights().may_read(&self.peer, &log) {
+            let held = replica.vector().0.contains_key(&log);
+            if held && replica.rights().may_read(&self.peer, &log) {
                 known.truncate(engine::limits::CHECKPOINTS_MAX);
                 let feed = Feed { base: known.clone(), known, active: true };
                 self.feeds.insert((log.lane, log), feed);
@@ -122,8 +123,10 @@ impl Session {
     pub(super) fn acknowledge(
         &mut self,
         logs: &[Log],
+        now: Instant,
         replica: &Replica,
     ) -> Result<(), SessionError> {
+        let before = self.unacked.len();
         let mut kept = std::collections::VecDeque::new();
         for sent in std::mem::take(&mut self.unacked) {
             let covered = logs.contains(&sent.log)
@@ -134,6 +137,10 @@ impl Session {
             } else {
                 kept.push_back(sent);
             }
+        }
+        if kept.len() < before {
+            // Silence is timed, not age: on a slow carrier the rest is still on its way.
+            kept.iter_mut().for_each(|sent| sent.at = sent.at.max(now));
         }
         self.unacked = kept;
         Ok(())

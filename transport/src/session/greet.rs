@@ -9,14 +9,14 @@ use engine::replica::Replica;
 use super::claims::Claims;
 use super::{Session, SessionError, accept};
 use crate::env::{Instant, Now};
-use crate::limits::{GATHER_FOR, GRANTS_MAX, HAVE_LOGS_MAX};
+use crate::limits::{GATHER_FOR, GRANTS_MAX, HAVE_LOGS_MAX, THEIRS_LOGS_MAX};
 use crate::wire::{Have, Hello, Message, PROTOCOL};
 
 impl Session {
     /// Queues a `Hello`. It states the vector when the peer's rights are known already.
-    pub fn greet(&mut self, replica: &Replica) {
+    pub fn greet(&mut self, now: Now, replica: &Replica) {
         let rights = replica.rights();
-        let known = rights.is_control(&self.peer) || rights.grant(&self.peer).is_some();
+        let known = rights.may_sync(&self.peer, now.wall_ms);
         let shared = self.shared(replica);
         let have = (known && shared.0.len() <= HAVE_LOGS_MAX).then_some(shared);
         self.stated = have.is_some();
@@ -49,7 +49,7 @@ impl Session {
         }
         if self.greeted && !hello.heard {
             // The peer lacks our hello: it was lost.
-            self.greet(replica);
+            self.greet(now, replica);
         }
         self.greeted = true;
         self.was_open = true;
@@ -65,7 +65,7 @@ impl Session {
         }
         match hello.have {
             Some(vector) => {
-                let have = Have { full: true, vector, grants: Vec::new() };
+                let have = Have { full: true, last: true, vector, grants: Vec::new() };
                 self.handle_have(have, now, replica, claims)
             }
             // A `Have` follows, and pushes begin from what it says.
@@ -86,18 +86,23 @@ impl Session {
         }
         if have.full {
             self.theirs = VersionVector::default();
+            self.stating = true;
         }
         let rights = replica.rights();
         let logs: Vec<Log> = have.vector.0.keys().copied().collect();
         for (log, leaves) in have.vector.0 {
             let entitled = rights.may_read(&self.peer, &log);
+            if self.theirs.0.len() >= THEIRS_LOGS_MAX && !self.theirs.0.contains_key(&log) {
+                return Err(SessionError::TooMany("have"));
+            }
             if entitled && leaves.len() <= engine::limits::LEAVES_MAX + 1 {
                 self.theirs.set(log, leaves);
             }
         }
-        self.acknowledge(&logs, replica)?;
+        self.acknowledge(&logs, now.instant, replica)?;
         self.advance_feeds(&logs);
-        if have.full {
+        if have.last && std::mem::take(&mut self.stating) {
+            self.stated_all = true;
             self.start_pushes(replica)?;
         }
         self.ask_for(logs, now, replica, claims)
@@ -109,16 +114,15 @@ impl Session {
         let shared = self.shared(replica);
         self.unannounced.clear();
         self.announced = VersionVector::default();
-        let mut full = true;
         let logs: Vec<Log> = shared.0.keys().copied().collect();
         let mut chunks: Vec<&[Log]> = logs.chunks(HAVE_LOGS_MAX).collect();
         if chunks.is_empty() {
             chunks.push(&[]);
         }
-        for chunk in chunks {
+        let last = chunks.len() - 1;
+        for (at, chunk) in chunks.into_iter().enumerate() {
             let vector = shared.filtered(|log| chunk.contains(log));
-            self.queue_have(full, vector, replica);
-            full = false;
+            self.queue_have(at == 0, at == last, vector, replica);
         }
     }
 
@@ -141,11 +145,11 @@ impl Session {
             }
         }
         if !vector.0.is_empty() {
-            self.queue_have(false, vector, replica);
+            self.queue_have(false, true, vector, replica);
         }
     }
 
-    fn queue_have(&mut self, full: bool, vector: VersionVector, replica: &Replica) {
+    fn queue_have(&mut self, full: bool, last: bool, vector: VersionVector, replica: &Replica) {
         let mut grants: Vec<SignedDocument> = Vec::new();
         for log in vector.0.keys() {
             let new = log.device != self.peer && grants.len() < GRANTS_MAX;
@@ -156,7 +160,7 @@ impl Session {
         for (log, leaves) in &vector.0 {
             self.announced.set(*log, leaves.clone());
         }
-        self.outbox.push_back(Message::Have(Have { full, vector, grants }));
+        self.outbox.push_back(Message::Have(Have { full, last, vector, grants }));
     }
 
     /// What the peer may know that we hold.

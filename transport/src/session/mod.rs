@@ -34,7 +34,10 @@ use engine::store::ReadError;
 use thiserror::Error;
 
 use crate::env::{Instant, Now};
-use crate::limits::{GREET_WITHIN, OUTBOX_MAX, PING_EVERY, RESEND_AFTER};
+use crate::limits::{
+    ASK_AGAIN_AFTER, GATHER_FOR, GREET_WITHIN, OUTBOX_MAX, PING_EVERY, PLEAD_EVERY_MAX,
+    RESEND_AFTER,
+};
 use crate::wire::{Hello, Message, Ping, Pong};
 
 use claims::Claims;
@@ -114,6 +117,11 @@ pub struct Session {
     announced: VersionVector,
     /// Whether the last hello stated the vector.
     stated: bool,
+    /// Whether the peer is in the middle of stating all it holds, and whether it has just done so.
+    stating: bool,
+    stated_all: bool,
+    plead_every: Duration,
+    plead_from: Instant,
     /// Logs whose leaves moved since.
     unannounced: BTreeSet<Log>,
     announce_from: Instant,
@@ -144,6 +152,10 @@ impl Session {
             theirs: VersionVector::default(),
             announced: VersionVector::default(),
             stated: false,
+            stating: false,
+            stated_all: false,
+            plead_every: PING_EVERY,
+            plead_from: now,
             unannounced: BTreeSet::new(),
             announce_from: now,
             grants_sent: BTreeSet::new(),
@@ -212,7 +224,8 @@ impl Session {
             self.greet_by = now.instant.after(GREET_WITHIN);
         }
         self.add_path(path, now);
-        self.greet(replica);
+        self.plead_every = PING_EVERY;
+        self.greet(now, replica);
     }
 
     /// Another connection leads to the same run of the peer.
@@ -228,6 +241,11 @@ impl Session {
         if let Some(heard) = self.paths.get_mut(&path) {
             *heard = now.instant;
         }
+    }
+
+    /// Whether the peer has just stated all it holds.
+    pub fn take_stated_all(&mut self) -> bool {
+        std::mem::take(&mut self.stated_all)
     }
 
     /// Whether anything waits to be sent.
@@ -285,12 +303,13 @@ impl Session {
     }
 
     /// A segment of `log` arrived from this peer.
-    pub fn handle_segment(&mut self, log: &Log, now: Now) {
+    pub fn handle_segment(&mut self, log: &Log, now: Now, claims: &mut Claims) {
         if log.device != self.peer {
             self.delivered.insert(*log);
         }
         if let Some(asked) = self.asked.get_mut(log) {
             asked.progressed(now.instant);
+            claims.renew(log, self.peer, asked.due().after(ASK_AGAIN_AFTER));
         }
     }
 
@@ -333,7 +352,7 @@ impl Session {
         }
         if now.instant >= self.next_ping {
             self.next_ping = now.instant.after(PING_EVERY);
-            self.ping(replica)?;
+            self.ping(now, replica)?;
         }
         if self.greeted {
             self.resend_late(now.instant, replica)?;
@@ -342,14 +361,17 @@ impl Session {
         Ok(())
     }
 
-    fn ping(&mut self, replica: &Replica) -> Result<(), SessionError> {
+    fn ping(&mut self, now: Now, replica: &Replica) -> Result<(), SessionError> {
         if !self.greeted {
             // The hello may have been lost.
-            self.greet(replica);
+            self.greet(now, replica);
             return Ok(());
         }
-        if self.lacks_receipt(replica)? {
-            // Whoever has receipts for us answers a full `Have` with them.
+        if now.instant >= self.plead_from && self.lacks_receipt(replica)? {
+            // Whoever has receipts for us answers a full `Have` with them; where there is no
+            // control in reach nobody has, so it is asked less and less often.
+            self.plead_every = (self.plead_every * 2).min(PLEAD_EVERY_MAX);
+            self.plead_from = now.instant.after(self.plead_every);
             self.announce_all(replica);
         }
         self.nonce += 1;
@@ -391,6 +413,8 @@ impl Session {
         }
         let able = self.paths.iter().filter(|(path, _)| ready(**path));
         let Some((path, _)) = able.max_by_key(|(path, heard)| (**heard, Reverse(**path))) else {
+            // Whoever has room rings again; until then a timer would only spin.
+            self.announce_from = self.announce_from.max(now.instant.after(GATHER_FOR));
             return Ok(None);
         };
         let path = *path;

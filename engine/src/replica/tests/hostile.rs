@@ -3,7 +3,7 @@
 use crate::event::codec;
 use crate::event::{EpochOpened, Event, Payload, Refund, RefundLine, Unknown};
 use crate::ids::{Epoch, EventId, Log, Tip};
-use crate::limits::{LEAVES_MAX, STAGED_SEGMENTS_MAX};
+use crate::limits::{LEAVES_MAX, STAGED_A_LOG_MAX};
 use crate::log::segment::{self, Codec, Rows, Verified};
 use crate::log::vector::VersionVector;
 use crate::log::{chain, head};
@@ -113,13 +113,13 @@ fn a_segment_that_waits_for_a_place_inside_another_joins_with_it() {
 fn no_more_wait_than_the_bound_and_the_rest_is_asked_for_again() {
     let mut device = Device::new(2, 2);
     let nowhere = |seq: u64| Tip { epoch: Epoch(9), seq, hash: crate::hash::Hash([7; 32]) };
-    for seq in 1..=STAGED_SEGMENTS_MAX as u64 {
+    for seq in 1..=STAGED_A_LOG_MAX as u64 {
         let segment = signed(1, 9, nowhere(seq), vec![unknown(b"x")]);
         assert_eq!(admit(&mut device, segment).unwrap(), Admitted::Staged);
     }
     let segment = signed(1, 9, nowhere(9_999), vec![unknown(b"x")]);
     assert_eq!(admit(&mut device, segment).unwrap(), Admitted::Dropped);
-    assert_eq!(device.replica.staged(), STAGED_SEGMENTS_MAX);
+    assert_eq!(device.replica.staged(), STAGED_A_LOG_MAX);
     let joins = signed(1, 8, Tip::ROOT, vec![opening(Tip::ROOT)]);
     assert_eq!(admit(&mut device, joins).unwrap(), Admitted::Joined(1));
 }
