@@ -56,7 +56,7 @@ impl Replica {
             return Err(AppendError::NotGranted { scope, lane });
         }
         let id = log.id();
-        let parent = self.own_end(&id)?.unwrap_or(Tip::ROOT);
+        let parent = self.own_end(&id).unwrap_or(Tip::ROOT);
         let opens = parent == Tip::ROOT || parent.epoch != self.epoch;
         let opened = opens.then(|| self.clock.tick(wall_ms));
         let hlc = self.clock.tick(wall_ms);
@@ -71,30 +71,12 @@ impl Replica {
         Ok(event_id(&id, &tip))
     }
 
-    /// Where the own branch ends: the last event that this disk appended. Before the first append
-    /// of a start it is the highest leaf beyond that, because peers may have given back what a disk
-    /// restored from a backup had lost; and the highest of all where the log was rebuilt.
-    fn own_end(&self, id: &LogId) -> Result<Option<Tip>, ReadError> {
-        let Some(state) = self.logs.get(id) else { return Ok(None) };
-        if let Some(own) = state.own
-            && (own.epoch == self.epoch || state.leaves.contains_key(&own))
-        {
-            return Ok(Some(own));
-        }
-        let mut highest = state.own;
-        for leaf in state.leaves.keys() {
-            let beyond = match state.own {
-                Some(own) if own != Tip::ROOT => {
-                    self.is_ancestor(&event_id(id, &own), &event_id(id, leaf))?
-                }
-                _ => true,
-            };
-            let higher = highest.is_none_or(|tip| (tip.seq, tip.hash) < (leaf.seq, leaf.hash));
-            if beyond && higher {
-                highest = Some(*leaf);
-            }
-        }
-        Ok(highest)
+    /// Where the own branch ends: the last event that this disk appended, or the highest leaf where
+    /// the log was rebuilt from peers.
+    fn own_end(&self, id: &LogId) -> Option<Tip> {
+        let state = self.logs.get(id)?;
+        let highest = || state.leaves.keys().max_by_key(|tip| (tip.seq, tip.hash)).copied();
+        state.own.or_else(highest)
     }
 
     /// Opens this start's epoch on `parent`.
@@ -149,7 +131,7 @@ impl Replica {
     /// of a clone of its disk do not.
     pub fn is_own(&self, scope: Scope, event: &EventId) -> Result<bool, ReadError> {
         let id = self.own_log(scope, Lane::Ledger).id();
-        let end = self.own_end(&id)?.map(|end| event_id(&id, &end));
+        let end = self.own_end(&id).map(|end| event_id(&id, &end));
         end.map_or(Ok(false), |end| self.is_ancestor(event, &end))
     }
 }

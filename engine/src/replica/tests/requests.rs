@@ -56,24 +56,6 @@ fn a_key_survives_the_loss_of_the_disk_when_peers_have_its_sale() {
 }
 
 #[test]
-fn a_stall_restored_from_a_backup_goes_on_where_its_peers_say_it_ended() {
-    let (mut stall, mut peer) = (Device::new(1, 1), Device::new(2, 2));
-    stall.sell(1, 100);
-    stall.commit();
-    let mut restored = stall.cloned(9);
-    let id = stall.sell(7, 100);
-    stall.commit();
-    peer.pull(&stall);
-
-    check_bearer(&restored, 7, None);
-    restored.pull(&peer);
-    check_bearer(&restored, 7, Some(id));
-    restored.sell(8, 100);
-    restored.commit();
-    assert!(restored.replica.forks().unwrap().is_empty(), "nothing parted");
-}
-
-#[test]
 fn a_key_used_on_another_branch_of_a_clone_is_not_this_branchs() {
     let mut stall = Device::new(1, 1);
     let shared = stall.sell(1, 100);
