@@ -69,9 +69,7 @@ async fn offline(control: &Site, stall: &Site, queue: &Queue) -> anyhow::Result<
     sold(queue, queue.total() / 3).await;
     stall.ask(&["link", "down"]).await?;
     let down = Instant::now();
-    // What was under way when the link went down may still land.
-    tokio::time::sleep(DOWN_FOR).await;
-    let seen = books::baskets_of(control, &stall.name).await?;
+    let seen = settled(control, &stall.name).await?;
     sold(queue, queue.total() * 2 / 3).await;
     if books::baskets_of(control, &stall.name).await? != seen {
         bail!("{} synced while its link was down", stall.name);
@@ -109,6 +107,24 @@ async fn kill(stall: &mut Replica, queue: &Queue) -> anyhow::Result<Killed> {
 async fn sold(queue: &Queue, baskets: u64) {
     while queue.acknowledged() < baskets {
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// The baskets of a stall at the control, once they stand still: what was under way when its link
+/// went down may still land.
+async fn settled(control: &Site, stall: &str) -> anyhow::Result<u64> {
+    let started = Instant::now();
+    let mut last = books::baskets_of(control, stall).await?;
+    loop {
+        tokio::time::sleep(DOWN_FOR).await;
+        let now = books::baskets_of(control, stall).await?;
+        if now == last {
+            return Ok(now);
+        }
+        if started.elapsed() > STILL_FOR {
+            bail!("{stall} goes on syncing while its link is down");
+        }
+        last = now;
     }
 }
 
