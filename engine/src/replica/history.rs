@@ -77,6 +77,9 @@ impl Replica {
     fn lacking(&self, state: &LogState, leaf: &Tip, held: &[Tip]) -> Result<Vec<Run>, ReadError> {
         let mut out = Vec::new();
         for mut run in self.lineage(state, leaf)? {
+            if self.is_covered(state, &run, held)? {
+                break;
+            }
             let mut best: Option<Tip> = None;
             for tip in held {
                 let later = best.is_none_or(|best| best.seq < tip.seq);
@@ -115,6 +118,19 @@ impl Replica {
             to = after;
         }
         Ok(out)
+    }
+
+    /// Whether one of `held` lies beyond the end of `run` on the same branch. It can, where a batch
+    /// is on disk already, and was sent, before this replica has heard that it is.
+    fn is_covered(&self, state: &LogState, run: &Run, held: &[Tip]) -> Result<bool, ReadError> {
+        for tip in held {
+            let beyond = Run { to: *tip, ..*run };
+            let later = tip.epoch == run.epoch && tip.seq > run.to.seq;
+            if later && self.on_run(state, &beyond, &run.to)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether `tip` is one of the events of `run`.
