@@ -249,3 +249,17 @@ fn what_is_committed_is_read_from_the_store_and_not_from_memory() {
     stall.disk.write(&batch).unwrap();
     assert_eq!(stall.replica.local(&key).unwrap(), Some(b"new".to_vec()));
 }
+
+#[test]
+fn nothing_is_sent_again_to_a_peer_that_holds_what_this_replica_has_yet_to_hear_of() {
+    let mut stall = Device::new(1, 1);
+    stall.sell(1, 100);
+    stall.commit();
+    let id = stall.sell(2, 100);
+    let beyond = stall.replica.place(&id).unwrap().unwrap();
+    let batch = stall.replica.close().unwrap();
+    stall.disk.write(&batch).unwrap();
+
+    let missing = stall.replica.missing(&ledger(1), &[beyond]).unwrap();
+    assert!(missing.is_empty(), "on disk, sent, and not yet committed here: {missing:?}");
+}
