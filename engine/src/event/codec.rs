@@ -115,6 +115,9 @@ macro_rules! kinds {
             }
         }
 
+        /// What people call each kind.
+        pub const KINDS: &[&str] = &[$($what,)* "unknown"];
+
         /// What people call the payload's kind.
         pub fn kind_name(payload: &Payload) -> &'static str {
             match payload {
