@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
+use shell::findings::FindingsCommand;
 use shell::read::{ItemStock, StockPage};
 use transport::env::Env;
 
@@ -73,6 +74,9 @@ enum Command {
         /// The SKU
         sku: Option<String>,
     },
+    /// What does not fit together, until somebody settles it
+    #[command(subcommand)]
+    Findings(FindingsCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -130,6 +134,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         }
         Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
+        Command::Findings(command) => {
+            let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
+            show(cli, &answer, &words);
+        }
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });

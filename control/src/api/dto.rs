@@ -5,6 +5,7 @@ use engine::ids::DeviceId;
 use engine::replica::forks::Fork;
 use serde::{Deserialize, Serialize};
 use shell::paths::WireBytes;
+use shell::read::Rebuilding;
 use utoipa::ToSchema;
 
 use crate::core::{StallStatus, Status};
@@ -138,6 +139,8 @@ pub(super) struct StatusBody {
     forks: Vec<ForkBody>,
     /// Events beyond what a revocation accepted.
     disputed: u64,
+    /// Books that are being rebuilt.
+    rebuilding: Option<Rebuilding>,
     /// UDP payload since the start.
     wire: WireBytes,
 }
@@ -170,6 +173,7 @@ impl StatusBody {
             stalls: stalls.iter().map(StallBody::from).collect(),
             forks: status.forks.iter().map(ForkBody::from).collect(),
             disputed: status.disputed,
+            rebuilding: status.rebuilding.as_ref().map(Rebuilding::from),
             wire,
         }
     }

@@ -11,6 +11,7 @@ use engine::replica::append::AppendError;
 use serde::{Deserialize, Serialize};
 use shell::paths::WireBytes;
 use shell::problem::Problem;
+use shell::read::Rebuilding;
 use utoipa::ToSchema;
 
 use super::time;
@@ -191,6 +192,8 @@ pub struct StatusBody {
     at_risk: AtRiskBody,
     /// Logs with two branches on one parent.
     forks: Vec<ForkBody>,
+    /// Books that are being rebuilt.
+    rebuilding: Option<Rebuilding>,
     /// Events beyond what a revocation accepted.
     disputed: u64,
     /// UDP payload since the start.
@@ -265,6 +268,7 @@ impl StatusBody {
             peers: peers.collect(),
             at_risk: AtRiskBody { events: status.at_risk.events, amount: status.at_risk.amount },
             forks: forks.collect(),
+            rebuilding: status.rebuilding.as_ref().map(Rebuilding::from),
             disputed: status.disputed,
             wire,
         }
@@ -283,6 +287,10 @@ impl StatusBody {
         );
         if let Some(reason) = &self.halted {
             out.push_str(&format!("  HALTED: {reason}\n"));
+        }
+        if let Some(Rebuilding { projections, done, total }) = &self.rebuilding {
+            let names = projections.join(", ");
+            out.push_str(&format!("  rebuilding {names}: {done} of {total} events\n"));
         }
         for peer in &self.peers {
             let state = if peer.connected { "connected" } else { "not connected" };

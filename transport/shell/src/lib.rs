@@ -12,6 +12,7 @@
 //! | [`feed`] | the change feed: pages and streams of events |
 //! | [`openapi`], [`answer`] | the table of calls and its document; answers with their vector |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
+//! | [`findings`] | the commands about findings |
 //! | [`refusal`] | the problem of each refusal |
 //! | [`idempotency`], [`settle`] | keys that make a call safe to repeat; the settling of findings |
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
@@ -35,6 +36,7 @@ pub mod export;
 pub mod extract;
 pub mod feed;
 pub mod files;
+pub mod findings;
 pub mod host;
 pub mod http;
 pub mod idempotency;

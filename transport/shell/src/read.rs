@@ -11,8 +11,10 @@ use axum::extract::{FromRef, State};
 use engine::books::{self, StockItem};
 use engine::hash::Hash;
 use engine::ids::{DeviceId, Scope};
+use engine::projections::Projection;
 use engine::projections::sales::Sums;
 use engine::replica::query::DigestRow;
+use engine::replica::rebuild::Progress;
 use engine::replica::verify::Report;
 use engine::store::{Read, ReadError, Store};
 use serde::{Deserialize, Serialize};
@@ -338,6 +340,25 @@ impl Library {
             Ok(Err(error)) => Err(Problem::halted(error.to_string())),
             Err(_) => Err(Problem::stopping("the daemon is stopping")),
         }
+    }
+}
+
+/// Books that are being rebuilt, after an upgrade; everything else goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rebuilding {
+    /// The projections that are not whole.
+    pub projections: Vec<String>,
+    /// Events folded so far.
+    pub done: u64,
+    /// Events that there are.
+    pub total: u64,
+}
+
+impl From<&Progress> for Rebuilding {
+    fn from(progress: &Progress) -> Self {
+        let name = |projection: &Projection| projection.name().to_owned();
+        let projections = progress.projections.iter().map(name).collect();
+        Self { projections, done: progress.done, total: progress.total }
     }
 }
 
