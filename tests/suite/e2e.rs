@@ -14,6 +14,7 @@
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
+//! | [`findings`] | what does not fit together, and its settling |
 //! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
@@ -22,6 +23,7 @@
 
 mod clones;
 mod directories;
+mod findings;
 mod harness;
 mod joining;
 mod kills;
