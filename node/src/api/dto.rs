@@ -9,12 +9,13 @@ use engine::event::{GoodsLine, GoodsReceived, Refund, RefundLine, Void};
 use engine::hash::Hash;
 use engine::ids::EventId;
 use engine::replica::append::AppendError;
+use engine::replica::own_book::BookError;
 use serde::{Deserialize, Serialize};
 use shell::paths::WireBytes;
 use shell::problem::Problem;
 
 use super::time;
-use crate::core::{CallError, Request, Status};
+use crate::core::{CallError, Movement, Request, Status};
 
 /// A sale, as a till sends it.
 #[derive(Debug, Deserialize)]
@@ -30,6 +31,7 @@ pub struct SaleBody {
     tenders: Vec<TenderBody>,
     #[serde(default)]
     tip: i64,
+    reservation: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -249,6 +251,7 @@ impl SaleBody {
             lines: lines.collect(),
             tenders: tenders(self.tenders),
             tip: self.tip,
+            reservation: self.reservation.map(|id| event_id("reservation", &id)).transpose()?,
             ..Sale::default()
         };
         Ok(Request::Sale(sale, zero))
@@ -291,7 +294,8 @@ impl GoodsBody {
         let at_ms = time::time("at", &self.at)?.ms;
         let line = |line: GoodsLineBody| GoodsLine { sku: line.sku, quantity: line.quantity };
         let lines = self.lines.into_iter().map(line).collect();
-        Ok(Request::Goods(GoodsReceived { key, at_ms, reference: self.reference, lines }))
+        let goods = GoodsReceived { key, at_ms, reference: self.reference, lines };
+        Ok(Request::Goods(Movement::Received(goods)))
     }
 }
 
@@ -311,7 +315,10 @@ pub(super) fn problem(error: &CallError) -> Problem {
             Refusal::BadAmount { .. } => Problem::bad_amount(text),
             Refusal::Tenders { .. } => Problem::tenders_short(text),
             Refusal::BadReference(_) => Problem::bad_reference(text),
-            Refusal::Read(_) => Problem::halted(text),
+            Refusal::Unavailable { .. } => Problem::not_available(text),
+            Refusal::BadTime(_) => Problem::bad_time(text),
+            Refusal::Read(_) | Refusal::Book(BookError::Read(_)) => Problem::halted(text),
+            Refusal::Book(_) => Problem::bad_reference(text),
             _ => Problem::malformed(text),
         },
     }
@@ -337,7 +344,7 @@ pub(super) fn name(field: &str, text: &str) -> Result<(), Problem> {
     }
 }
 
-fn event_id(field: &str, text: &str) -> Result<EventId, Problem> {
+pub(super) fn event_id(field: &str, text: &str) -> Result<EventId, Problem> {
     text.parse().map_err(|_| {
         Problem::bad_reference(format!("{field} {text:?} is not an event id; copy it whole"))
     })

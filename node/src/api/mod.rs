@@ -3,6 +3,7 @@
 //! `docs/api.md` describes every call.
 
 pub mod dto;
+pub mod goods;
 mod time;
 
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/digest", get(digest::<E>))
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
+        .merge(goods::routes())
         .merge(shell::read::routes())
         .with_state(api)
 }
