@@ -13,6 +13,7 @@
 //! | [`clones`] | one data directory that runs twice |
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
+//! | [`goods`] | goods between stalls, set aside and counted |
 //! | [`reversals`] | refunds and voids |
 //! | [`settings`] | configuration and exit codes |
 //!
@@ -21,6 +22,7 @@
 
 mod clones;
 mod directories;
+mod goods;
 mod harness;
 mod joining;
 mod kills;

@@ -4,11 +4,13 @@
 //! order: what was taken in waits here for its dispatch.
 //!
 //! ```text
-//! row     0x00 | dispatch event 48                     value  device 32 that it goes to: not taken in
+//! row     0x00 | dispatch event 48                     value  device 32 that it goes to
 //! row     0x01 | dispatch event 48                     value  [`Taken`]
 //! row     0x02 | dispatch event 48 | device 32 | sku   value  thousandths i128 that it took in
 //! row     0x03 | dispatch event 48 | device 32         value  1: it took some in
 //! ```
+//!
+//! The first is there while the dispatch is on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
 

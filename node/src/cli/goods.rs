@@ -24,7 +24,7 @@ pub(super) enum GoodsCommand {
         /// What came, each SKU:THOUSANDTHS; none when nothing came
         #[arg(value_name = "LINE")]
         lines: Vec<String>,
-        /// The idempotency key; a repeated one changes nothing more [default: drawn at random]
+        /// The idempotency key; a repeated one states nothing more [default: drawn at random]
         #[arg(long)]
         key: Option<String>,
     },
@@ -48,7 +48,7 @@ pub(super) struct Goods {
     /// Lines, each SKU:THOUSANDTHS, as in 1004906:1000
     #[arg(required = true, value_name = "LINE")]
     lines: Vec<String>,
-    /// The idempotency key; a repeated one changes nothing more [default: drawn at random]
+    /// The idempotency key; a repeated one states nothing more [default: drawn at random]
     #[arg(long)]
     key: Option<String>,
 }
