@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
+use shell::findings::FindingsCommand;
 use shell::read::{ItemStock, StockPage};
 use transport::env::Env;
 
@@ -77,6 +78,9 @@ enum Command {
     },
     #[command(flatten)]
     Goods(goods::GoodsCommand),
+    /// What does not fit together, until somebody settles it
+    #[command(subcommand)]
+    Findings(FindingsCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -135,6 +139,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
         Command::Goods(command) => goods::run(cli, command).await?,
+        Command::Findings(command) => {
+            let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
+            show(cli, &answer, &words);
+        }
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });
@@ -240,9 +248,8 @@ fn stock_line(item: &ItemStock) -> String {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    let ok = report["ok"] == true;
-    show(cli, &report, &shell::read::report_words(&report));
-    Ok(if ok { Exit::Ok } else { Exit::Data })
+    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
 fn show(cli: &Cli, json: &Value, words: &str) {

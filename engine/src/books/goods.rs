@@ -7,7 +7,7 @@ use crate::event::{GoodsDispatched, GoodsReserved, Payload, codec};
 use crate::ids::{DeviceId, EventId, LOG_BYTES, Log, Scope};
 use crate::keys;
 use crate::projections::drift::{self, Drift};
-use crate::projections::{stock, transfers};
+use crate::projections::{Projection, stock, transfers};
 use crate::replica::lanes::StoredEvent;
 use crate::store::{Read, ReadError};
 
@@ -22,6 +22,7 @@ pub fn on_the_way(
     after: Option<&EventId>,
     limit: usize,
 ) -> Result<Vec<(EventId, DeviceId, GoodsDispatched)>, ReadError> {
+    super::whole(store, Projection::Transfers)?;
     let (from, to) = transfers::open_rows(scope, after);
     let mut ids = Vec::new();
     store.scan(&from, &to, &mut |row, _| {
@@ -45,6 +46,7 @@ pub fn set_aside(
     after: Option<&EventId>,
     limit: usize,
 ) -> Result<Vec<(EventId, DeviceId, GoodsReserved)>, ReadError> {
+    super::whole(store, Projection::Stock)?;
     let (from, to) = stock::reservations(scope);
     let mut first = BTreeMap::new();
     store.scan(&from, &to, &mut |row, _| {
@@ -74,6 +76,7 @@ pub fn drifts(
     after: Option<&str>,
     limit: usize,
 ) -> Result<BTreeMap<String, Drifts>, ReadError> {
+    super::whole(store, Projection::Drift)?;
     let (from, to) = drift::rows(scope, after);
     let mut out: BTreeMap<String, Drifts> = BTreeMap::new();
     store.scan(&from, &to, &mut |key, value| {

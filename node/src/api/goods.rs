@@ -2,128 +2,216 @@
 //!
 //! Fields are checked here for what they are, and in `engine::decide` for what they say.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::post;
-use axum::{Json, Router};
 use engine::event::{
     CountLine, GoodsDispatched, GoodsLine, GoodsReserved, GoodsReturned, GoodsSpoiled,
     GoodsTakenIn, ReservationReleased, StockCounted,
 };
 use engine::ids::{DeviceId, Epoch};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use shell::access::Caller;
 use shell::extract::{JsonBody, Path};
+use shell::idempotency::key;
+use shell::openapi::{IdempotencyKey, Routes};
 use shell::problem::Problem;
 use transport::env::Env;
+use utoipa::ToSchema;
 
-use super::{Api, ask, dto, key, time, unexpected, write};
+use super::dto::GoodsLineBody as Line;
+use super::{Api, ask, dto, time, unexpected, write};
 use crate::core::{Answer, Call, Movement, Request, Written};
 
-/// The routes of goods.
-pub fn routes<E: Env>() -> Router<Api<E>> {
-    Router::new()
-        .route("/v1/goods/dispatches", post(dispatch::<E>))
-        .route("/v1/goods/taken-in", post(take_in::<E>))
-        .route("/v1/goods/returned", post(give_back::<E>))
-        .route("/v1/goods/spoiled", post(spoil::<E>))
-        .route("/v1/goods/reservations", post(reserve::<E>))
-        .route("/v1/goods/reservations/{id}/release", post(release::<E>))
-        .route("/v1/counts", post(begin_count::<E>))
-        .route("/v1/counts/finish", post(finish_count::<E>))
+/// The calls about goods that write, and the beginning of a count.
+pub(super) fn routes<E: Env>() -> Routes<Api<E>> {
+    Routes::default()
+        .call(__path_dispatch, dispatch::<E>)
+        .call(__path_take_in, take_in::<E>)
+        .call(__path_give_back, give_back::<E>)
+        .call(__path_spoil, spoil::<E>)
+        .call(__path_reserve, reserve::<E>)
+        .call(__path_release, release::<E>)
+        .call(__path_begin_count, begin_count::<E>)
+        .call(__path_finish_count, finish_count::<E>)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    sku: String,
-    quantity: u64,
-}
-
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DispatchBody {
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// The device of the stall that they go to.
+    #[schema(value_type = String)]
     to: DeviceId,
+    /// A note's number, for whom, or nothing.
     #[serde(default)]
     reference: String,
+    /// At most 500 lines.
     lines: Vec<Line>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TakenInBody {
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// The dispatch, an event id.
     dispatch: String,
+    /// At most 500 lines.
     lines: Vec<Line>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReturnedBody {
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// A note's number, for whom, or nothing.
     #[serde(default)]
     reference: String,
+    /// At most 500 lines.
     lines: Vec<Line>,
+    /// Whether it goes back on the shelf.
     resaleable: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SpoiledBody {
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// Why, in words, or nothing.
     #[serde(default)]
     reason: String,
+    /// At most 500 lines.
     lines: Vec<Line>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReservationBody {
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// When it is let go of: RFC 3339 with the local offset, at most 31 days ahead.
+    #[schema(example = "2017-01-01T12:00:00+01:00")]
     until: String,
+    /// A note's number, for whom, or nothing.
     #[serde(default)]
     reference: String,
+    /// At most 500 lines.
     lines: Vec<Line>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReleaseBody {
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
 }
 
 /// Where a count began: what starting one answers, and finishing it repeats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceBody {
     /// The epoch of the last event before the count.
+    #[schema(value_type = String)]
     pub epoch: Epoch,
     /// Its sequence number; 0 where the log was empty.
     pub seq: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CountBody {
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// Where it began: what starting it answered.
     start: PlaceBody,
-    lines: Vec<Counted>,
+    /// 1 to 500 lines, each SKU once.
+    #[schema(min_items = 1, max_items = 500)]
+    lines: Vec<CountLineBody>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Counted {
+struct CountLineBody {
+    /// What was counted.
+    #[schema(example = "1004906")]
     sku: String,
+    /// Thousandths that lay there.
+    #[schema(example = 9000)]
     counted: u64,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoBody {}
+/// Where a count begins.
+#[derive(Debug, Serialize, ToSchema)]
+struct BeginCountAnswer {
+    /// The place to finish it with.
+    start: PlaceBody,
+}
 
+/// A count that stands.
+#[derive(Debug, Serialize, ToSchema)]
+struct CountAnswer {
+    /// Its event's id.
+    count: String,
+    /// What it found.
+    lines: Vec<FoundLine>,
+}
+
+/// What a count found, in thousandths.
+#[derive(Debug, Serialize, ToSchema)]
+struct FoundLine {
+    /// The SKU.
+    sku: String,
+    /// What was counted.
+    counted: u64,
+    /// What the book said where the count began.
+    book: i64,
+    /// Counted less book.
+    variance: i64,
+}
+
+macro_rules! answers {
+    ($($name:ident $field:ident $what:literal;)*) => {
+        $(
+            #[doc = $what]
+            #[derive(Debug, Serialize, ToSchema)]
+            struct $name {
+                /// Its event's id.
+                $field: String,
+            }
+
+            impl $name {
+                fn new(written: &Written) -> Self {
+                    Self { $field: written.id.to_string() }
+                }
+            }
+        )*
+    };
+}
+
+answers! {
+    DispatchAnswer dispatch "A dispatch that stands.";
+    TakenInAnswer taken_in "A taking-in that stands.";
+    ReturnedAnswer returned "A return that stands.";
+    SpoiledAnswer spoiled "A loss that stands.";
+    ReservationAnswer reservation "A reservation that stands.";
+    ReleasedAnswer released "A release that stands.";
+}
+
+/// Sends goods to another stall
+#[utoipa::path(post, path = "/v1/goods/dispatches", tag = "till", params(IdempotencyKey),
+    request_body = DispatchBody, responses((status = 201, body = DispatchAnswer)))]
 async fn dispatch<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -137,9 +225,12 @@ async fn dispatch<E: Env>(
         reference: body.reference,
         lines: lines(body.lines),
     };
-    state(&api, Movement::Dispatched(goods), "dispatch").await
+    write(&api, Request::Goods(Movement::Dispatched(goods)), DispatchAnswer::new).await
 }
 
+/// Takes in what another stall sent
+#[utoipa::path(post, path = "/v1/goods/taken-in", tag = "till", params(IdempotencyKey),
+    request_body = TakenInBody, responses((status = 201, body = TakenInAnswer)))]
 async fn take_in<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -152,9 +243,12 @@ async fn take_in<E: Env>(
         dispatch: dto::event_id("dispatch", &body.dispatch)?,
         lines: lines(body.lines),
     };
-    state(&api, Movement::TakenIn(goods), "taken_in").await
+    write(&api, Request::Goods(Movement::TakenIn(goods)), TakenInAnswer::new).await
 }
 
+/// Takes back goods outside of a refund
+#[utoipa::path(post, path = "/v1/goods/returned", tag = "till", params(IdempotencyKey),
+    request_body = ReturnedBody, responses((status = 201, body = ReturnedAnswer)))]
 async fn give_back<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -168,9 +262,12 @@ async fn give_back<E: Env>(
         lines: lines(body.lines),
         resaleable: body.resaleable,
     };
-    state(&api, Movement::Returned(goods), "returned").await
+    write(&api, Request::Goods(Movement::Returned(goods)), ReturnedAnswer::new).await
 }
 
+/// Writes off goods that are lost
+#[utoipa::path(post, path = "/v1/goods/spoiled", tag = "till", params(IdempotencyKey),
+    request_body = SpoiledBody, responses((status = 201, body = SpoiledAnswer)))]
 async fn spoil<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -183,9 +280,12 @@ async fn spoil<E: Env>(
         reason: body.reason,
         lines: lines(body.lines),
     };
-    state(&api, Movement::Spoiled(goods), "spoiled").await
+    write(&api, Request::Goods(Movement::Spoiled(goods)), SpoiledAnswer::new).await
 }
 
+/// Sets goods aside
+#[utoipa::path(post, path = "/v1/goods/reservations", tag = "till", params(IdempotencyKey),
+    request_body = ReservationBody, responses((status = 201, body = ReservationAnswer)))]
 async fn reserve<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -199,9 +299,13 @@ async fn reserve<E: Env>(
         reference: body.reference,
         lines: lines(body.lines),
     };
-    state(&api, Movement::Reserved(goods), "reservation").await
+    write(&api, Request::Goods(Movement::Reserved(goods)), ReservationAnswer::new).await
 }
 
+/// Lets go of a reservation
+#[utoipa::path(post, path = "/v1/goods/reservations/{id}/release", tag = "till", params(IdempotencyKey,
+    ("id" = String, Path, description = "the reservation")),
+    request_body = ReleaseBody, responses((status = 201, body = ReleasedAnswer)))]
 async fn release<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -214,22 +318,28 @@ async fn release<E: Env>(
         at_ms: time::time("at", &body.at)?.ms,
         reservation: dto::event_id("reservation", &id)?,
     };
-    state(&api, Movement::Released(release), "released").await
+    write(&api, Request::Goods(Movement::Released(release)), ReleasedAnswer::new).await
 }
 
+/// Says where a stock-take begins; writes nothing
+#[utoipa::path(post, path = "/v1/counts", tag = "till",
+    responses((status = 200, body = BeginCountAnswer)))]
 async fn begin_count<E: Env>(
     _: Caller,
     State(api): State<Api<E>>,
-    JsonBody(NoBody {}): JsonBody<NoBody>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<BeginCountAnswer>, Problem> {
     match ask(&api, Call::BeginCount).await? {
         Answer::Place(place) => {
-            Ok(Json(json!({ "start": PlaceBody { epoch: place.epoch, seq: place.seq } })))
+            let start = PlaceBody { epoch: place.epoch, seq: place.seq };
+            Ok(Json(BeginCountAnswer { start }))
         }
         other => Err(unexpected(&other)),
     }
 }
 
+/// States what a stock-take found
+#[utoipa::path(post, path = "/v1/counts/finish", tag = "till", params(IdempotencyKey),
+    request_body = CountBody, responses((status = 201, body = CountAnswer)))]
 async fn finish_count<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -244,16 +354,10 @@ async fn finish_count<E: Env>(
         lines: body.lines.into_iter().map(counted).collect(),
     };
     write(&api, Request::Goods(Movement::Counted(take)), |written| {
-        let lines: Vec<Value> = written.counted.iter().map(found).collect();
-        json!({ "count": written.id.to_string(), "lines": lines })
+        let lines = written.counted.iter().map(found).collect();
+        CountAnswer { count: written.id.to_string(), lines }
     })
     .await
-}
-
-/// States a movement; its id is answered under `name`.
-async fn state<E: Env>(api: &Api<E>, movement: Movement, name: &str) -> Result<Response, Problem> {
-    let body = |written: &Written| json!({ name: written.id.to_string() });
-    write(api, Request::Goods(movement), body).await
 }
 
 fn lines(lines: Vec<Line>) -> Vec<GoodsLine> {
@@ -262,12 +366,11 @@ fn lines(lines: Vec<Line>) -> Vec<GoodsLine> {
 }
 
 /// A line whose book the core fills in.
-fn counted(line: Counted) -> CountLine {
+fn counted(line: CountLineBody) -> CountLine {
     CountLine { sku: line.sku, counted: line.counted, book: 0 }
 }
 
-fn found(line: &CountLine) -> Value {
-    let (sku, counted, book) = (&line.sku, line.counted, line.book);
+fn found(line: &CountLine) -> FoundLine {
     let variance = line.variance().clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-    json!({ "sku": sku, "counted": counted, "book": book, "variance": variance })
+    FoundLine { sku: line.sku.clone(), counted: line.counted, book: line.book, variance }
 }

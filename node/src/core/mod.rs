@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use engine::decide::{self, Refusal, Rules};
 use engine::event::sale::{Key, Sale};
-use engine::event::{CountLine, Payload, Refund, Void};
+use engine::event::{CountLine, FindingResolved, Payload, Refund, Void};
+use engine::hash::Hash;
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
 use engine::replica::Replica;
@@ -74,6 +75,8 @@ pub enum Request {
     Void(Void),
     /// Goods that moved otherwise, or were set aside or counted.
     Goods(Movement),
+    /// The settling of a finding.
+    Settle(FindingResolved),
 }
 
 /// What a stall answers.
@@ -87,8 +90,13 @@ pub enum Answer {
     Done,
     /// How things stand.
     Status(Box<Status>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -263,6 +271,7 @@ fn check(
         Request::Refund(refund) => decide::refund(refund, scope, rules, replica),
         Request::Void(void) => decide::void(void, scope, replica),
         Request::Goods(goods) => goods.check(scope, now.wall_ms, replica),
+        Request::Settle(resolved) => decide::settle(resolved, scope, replica),
     }
 }
 
@@ -273,6 +282,7 @@ impl Request {
             Self::Refund(refund) => &refund.key,
             Self::Void(void) => &void.key,
             Self::Goods(goods) => goods.key(),
+            Self::Settle(resolved) => &resolved.key,
         }
     }
 
@@ -282,6 +292,7 @@ impl Request {
             Self::Refund(refund) => Payload::SaleRefunded(refund),
             Self::Void(void) => Payload::SaleVoided(void),
             Self::Goods(goods) => goods.into_payload(),
+            Self::Settle(resolved) => Payload::FindingResolved(resolved),
         }
     }
 
@@ -289,7 +300,7 @@ impl Request {
         let (total, change) = match self {
             Self::Sale(sale, _) => (sale.total().unwrap_or(0), decide::change(sale)),
             Self::Refund(refund) => (refund.lines.iter().map(|line| line.amount).sum(), 0),
-            Self::Void(_) | Self::Goods(_) => (0, 0),
+            Self::Void(_) | Self::Goods(_) | Self::Settle(_) => (0, 0),
         };
         let counted = match self {
             Self::Goods(goods) => goods.counted(),
@@ -320,7 +331,8 @@ impl Core for Stall {
                 return self.pending.answer_now(id, answer);
             }
             Call::Digests => {
-                let digests = self.digests().map(Answer::Digests);
+                let vector = self.device.replica.vector().hash();
+                let digests = self.digests().map(|rows| Answer::Digests { vector, rows });
                 let answer = digests.unwrap_or_else(|error| Answer::Refused(error.into()));
                 return self.pending.answer_now(id, answer);
             }

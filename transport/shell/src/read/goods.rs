@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRef, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use engine::books;
 use engine::books::goods::{Drifts, drifts, on_the_way, set_aside};
 use engine::event::GoodsLine;
-use engine::ids::{DeviceId, EventId};
+use engine::ids::{DeviceId, EventId, Scope};
+use engine::projections::drift::Drift;
 use engine::store::{Read, ReadError};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::{Library, reading};
+use super::{Library, View};
 use crate::access::{Access, Caller};
+use crate::answer::At;
 use crate::extract::Query;
 use crate::limits::STOCK_PAGE_MAX;
+use crate::openapi::Routes;
 use crate::problem::Problem;
 
 /// A page of goods on the way.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TransferPage {
     /// The hash of the version vector that it holds at.
     pub vector: String,
@@ -30,24 +32,24 @@ pub struct TransferPage {
 }
 
 /// A dispatch that was not taken in.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Transfer {
     /// The dispatch.
     pub dispatch: String,
     /// The stall that it left.
-    pub from: Named,
+    pub from: StallName,
     /// The stall that it goes to.
-    pub to: Named,
+    pub to: StallName,
     /// When, as the till believed: milliseconds since 1970.
     pub at_ms: i64,
     /// A transport note's number, or nothing.
     pub reference: String,
     /// What was sent.
-    pub lines: Vec<Quantity>,
+    pub lines: Vec<SkuQuantity>,
 }
 
 /// A page of open reservations.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReservationPage {
     /// The hash of the version vector that it holds at.
     pub vector: String,
@@ -58,34 +60,34 @@ pub struct ReservationPage {
 }
 
 /// Goods that are set aside.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Reservation {
     /// The reservation.
     pub reservation: String,
     /// The stall that set them aside.
-    pub at: Named,
+    pub at: StallName,
     /// When it lets go of them: milliseconds since 1970.
     pub until_ms: i64,
     /// For whom, or nothing.
     pub reference: String,
     /// What is set aside.
-    pub lines: Vec<Quantity>,
+    pub lines: Vec<SkuQuantity>,
 }
 
 /// A page of what stock-takes found.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct CountPage {
     /// The hash of the version vector that it holds at.
     pub vector: String,
     /// The items, by SKU.
-    pub items: Vec<Counted>,
+    pub items: Vec<CountedItem>,
     /// Where the next page begins.
     pub next: Option<String>,
 }
 
 /// What stock-takes of one SKU found, in thousandths.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Counted {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct CountedItem {
     /// The item.
     pub sku: String,
     /// At each stall.
@@ -93,11 +95,13 @@ pub struct Counted {
 }
 
 /// What stock-takes of one SKU at one stall found, in thousandths.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct StallCounts {
-    /// The stall.
-    #[serde(flatten)]
-    pub stall: Named,
+    /// The stall's device.
+    #[schema(value_type = String)]
+    pub stall: DeviceId,
+    /// What people call it.
+    pub name: Option<String>,
     /// How often it was counted.
     pub counts: u64,
     /// The sum of the variances, counted less book.
@@ -109,7 +113,7 @@ pub struct StallCounts {
 }
 
 /// One count that was off.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Variance {
     /// The stock-take.
     pub count: String,
@@ -118,77 +122,83 @@ pub struct Variance {
 }
 
 /// A stall and what people call it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Named {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct StallName {
     /// Its device.
+    #[schema(value_type = String)]
     pub stall: DeviceId,
     /// What people call it.
     pub name: Option<String>,
 }
 
 /// Thousandths of one SKU.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Quantity {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct SkuQuantity {
     /// The item.
     pub sku: String,
     /// Thousandths.
     pub quantity: u64,
 }
 
-/// The routes of these reads.
-pub fn routes<S>() -> Router<S>
+/// The routes of these calls.
+pub fn routes<S>() -> Routes<S>
 where
     S: Clone + Send + Sync + 'static,
     Access: FromRef<S>,
     Library: FromRef<S>,
 {
-    Router::new()
-        .route("/v1/transfers", get(transfers))
-        .route("/v1/reservations", get(reservations))
-        .route("/v1/counts", get(counts))
+    Routes::default()
+        .call(__path_transfers, transfers)
+        .call(__path_reservations, reservations)
+        .call(__path_counts, counts)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum TransferState {
+    #[default]
+    Open,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-struct PageQuery {
+#[into_params(parameter_in = Query)]
+struct TransferQuery {
+    /// Which ones: open, those on the way. What came in short or over is among the findings
+    #[serde(default, rename = "state")]
+    #[param(inline)]
+    _state: TransferState,
+    /// Begins after this dispatch: `next` of the page before
     after: Option<String>,
+    /// Dispatches in the page; 1,000 if left out, and at most
+    #[param(minimum = 0)]
     limit: Option<usize>,
-    state: Option<String>,
 }
 
-impl PageQuery {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(STOCK_PAGE_MAX).clamp(1, STOCK_PAGE_MAX)
-    }
-
-    fn after_event(&self) -> Result<Option<EventId>, Problem> {
-        let bad = |text: &String| {
-            Problem::malformed(format!("after {text:?} is not an event id; copy `next` whole"))
-        };
-        self.after.as_ref().map(|text| text.parse().map_err(|_| bad(text))).transpose()
-    }
-
-    fn only_open(&self) -> Result<(), Problem> {
-        match self.state.as_deref() {
-            None | Some("open") => Ok(()),
-            Some(_) => Err(Problem::malformed(
-                "state must be open; what was taken in short or over is among the findings",
-            )),
-        }
-    }
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PageQuery {
+    /// Begins after this: `next` of the page before
+    after: Option<String>,
+    /// Rows in the page; 1,000 if left out, and at most
+    #[param(minimum = 0)]
+    limit: Option<usize>,
 }
 
+/// What is on the way between stalls
+#[utoipa::path(get, path = "/v1/transfers", tag = "books", params(TransferQuery),
+    responses((status = 200, body = TransferPage)))]
 async fn transfers(
     _: Caller,
     State(library): State<Library>,
-    Query(query): Query<PageQuery>,
-) -> Result<Json<TransferPage>, Problem> {
-    query.only_open()?;
-    let (after, limit) = (query.after_event()?, query.limit());
-    reading(library, move |store, _| {
-        let names = books::names(store)?;
-        let found =
-            over_scopes(store, limit, |scope| on_the_way(store, scope, after.as_ref(), limit))?;
+    Query(query): Query<TransferQuery>,
+) -> Result<At<TransferPage>, Problem> {
+    let (after, limit) = (event(query.after.as_deref())?, rows(query.limit));
+    let read = move |view: &View<'_>| {
+        let names = books::names(view.store)?;
+        let read = |scope| on_the_way(view.store, scope, after.as_ref(), limit);
+        let found = over_scopes(view.store, limit, read)?;
         let next = next(&found, limit);
         let transfers = found.into_iter().map(|(id, (from, goods))| Transfer {
             dispatch: id.to_string(),
@@ -198,66 +208,85 @@ async fn transfers(
             reference: goods.reference,
             lines: quantities(goods.lines),
         });
-        let transfers = transfers.collect();
-        Ok(TransferPage { vector: books::vector(store)?.hash().to_string(), transfers, next })
-    })
-    .await
+        Ok(TransferPage { vector: view.vector.to_string(), transfers: transfers.collect(), next })
+    };
+    library.read(read).await
 }
 
+/// What is set aside
+#[utoipa::path(get, path = "/v1/reservations", tag = "books", params(PageQuery),
+    responses((status = 200, body = ReservationPage)))]
 async fn reservations(
     _: Caller,
     State(library): State<Library>,
     Query(query): Query<PageQuery>,
-) -> Result<Json<ReservationPage>, Problem> {
-    query.only_open()?;
-    let (after, limit) = (query.after_event()?, query.limit());
-    reading(library, move |store, _| {
-        let names = books::names(store)?;
-        let found =
-            over_scopes(store, limit, |scope| set_aside(store, scope, after.as_ref(), limit))?;
+) -> Result<At<ReservationPage>, Problem> {
+    let (after, limit) = (event(query.after.as_deref())?, rows(query.limit));
+    let read = move |view: &View<'_>| {
+        let names = books::names(view.store)?;
+        let read = |scope| set_aside(view.store, scope, after.as_ref(), limit);
+        let found = over_scopes(view.store, limit, read)?;
         let next = next(&found, limit);
-        let reservations = found.into_iter().map(|(id, (at, goods))| Reservation {
+        let all = found.into_iter().map(|(id, (at, goods))| Reservation {
             reservation: id.to_string(),
             at: named(at, &names),
             until_ms: goods.until_ms,
             reference: goods.reference,
             lines: quantities(goods.lines),
         });
-        let reservations = reservations.collect();
-        Ok(ReservationPage { vector: books::vector(store)?.hash().to_string(), reservations, next })
-    })
-    .await
+        Ok(ReservationPage { vector: view.vector.to_string(), reservations: all.collect(), next })
+    };
+    library.read(read).await
 }
 
+/// What stock-takes found missing or left over
+#[utoipa::path(get, path = "/v1/counts", tag = "books", params(PageQuery),
+    responses((status = 200, body = CountPage)))]
 async fn counts(
     _: Caller,
     State(library): State<Library>,
     Query(query): Query<PageQuery>,
-) -> Result<Json<CountPage>, Problem> {
-    let limit = query.limit();
-    reading(library, move |store, _| {
-        let names = books::names(store)?;
+) -> Result<At<CountPage>, Problem> {
+    let limit = rows(query.limit);
+    let read = move |view: &View<'_>| {
+        let names = books::names(view.store)?;
         let mut found: BTreeMap<String, Drifts> = BTreeMap::new();
-        for scope in books::scopes(store)? {
-            for (sku, drifts) in drifts(store, scope, query.after.as_deref(), limit)? {
+        for scope in books::scopes(view.store)? {
+            for (sku, drifts) in drifts(view.store, scope, query.after.as_deref(), limit)? {
                 found.entry(sku).or_default().extend(drifts);
             }
         }
         let next = found.keys().nth(limit - 1).cloned();
         let items = found.into_iter().take(limit).map(|(sku, drifts)| {
-            let stalls = drifts.into_iter().map(|(stall, drift)| StallCounts {
-                stall: named(stall, &names),
-                counts: drift.counts,
-                variance: drift.variance,
-                missing: drift.missing,
-                latest: drift.latest.iter().rev().map(off).collect(),
-            });
-            Counted { sku, stalls: stalls.collect() }
+            let stalls =
+                drifts.into_iter().map(|(stall, drift)| stall_counts(stall, drift, &names));
+            CountedItem { sku, stalls: stalls.collect() }
         });
-        let items = items.collect();
-        Ok(CountPage { vector: books::vector(store)?.hash().to_string(), items, next })
-    })
-    .await
+        Ok(CountPage { vector: view.vector.to_string(), items: items.collect(), next })
+    };
+    library.read(read).await
+}
+
+fn stall_counts(stall: DeviceId, drift: Drift, names: &BTreeMap<DeviceId, String>) -> StallCounts {
+    StallCounts {
+        stall,
+        name: names.get(&stall).cloned(),
+        counts: drift.counts,
+        variance: drift.variance,
+        missing: drift.missing,
+        latest: drift.latest.iter().rev().map(off).collect(),
+    }
+}
+
+fn rows(limit: Option<usize>) -> usize {
+    limit.unwrap_or(STOCK_PAGE_MAX).clamp(1, STOCK_PAGE_MAX)
+}
+
+fn event(after: Option<&str>) -> Result<Option<EventId>, Problem> {
+    let bad = |text: &str| {
+        Problem::malformed(format!("after {text:?} is not an event id; copy `next` whole"))
+    };
+    after.map(|text| text.parse().map_err(|_| bad(text))).transpose()
 }
 
 fn off<T>((_, count, variance): &(T, EventId, i128)) -> Variance {
@@ -268,7 +297,7 @@ fn off<T>((_, count, variance): &(T, EventId, i128)) -> Variance {
 fn over_scopes<T>(
     store: &dyn Read,
     limit: usize,
-    read: impl Fn(engine::ids::Scope) -> Result<Vec<(EventId, DeviceId, T)>, ReadError>,
+    read: impl Fn(Scope) -> Result<Vec<(EventId, DeviceId, T)>, ReadError>,
 ) -> Result<BTreeMap<EventId, (DeviceId, T)>, ReadError> {
     let mut found = BTreeMap::new();
     for scope in books::scopes(store)? {
@@ -285,11 +314,11 @@ fn next<T>(found: &BTreeMap<EventId, T>, limit: usize) -> Option<String> {
     last.map(ToString::to_string)
 }
 
-fn named(stall: DeviceId, names: &BTreeMap<DeviceId, String>) -> Named {
-    Named { stall, name: names.get(&stall).cloned() }
+fn named(stall: DeviceId, names: &BTreeMap<DeviceId, String>) -> StallName {
+    StallName { stall, name: names.get(&stall).cloned() }
 }
 
-fn quantities(lines: Vec<GoodsLine>) -> Vec<Quantity> {
-    let quantity = |line: GoodsLine| Quantity { sku: line.sku, quantity: line.quantity };
+fn quantities(lines: Vec<GoodsLine>) -> Vec<SkuQuantity> {
+    let quantity = |line: GoodsLine| SkuQuantity { sku: line.sku, quantity: line.quantity };
     lines.into_iter().map(quantity).collect()
 }
