@@ -13,6 +13,7 @@
 //! | [`clones`] | one data directory that runs twice |
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
+//! | [`goods`] | goods between stalls, set aside and counted |
 //! | [`reversals`] | refunds and voids |
 //! | [`findings`] | what does not fit together, and its settling |
 //! | [`openapi`] | the API's document against the running programs |
@@ -24,6 +25,7 @@
 mod clones;
 mod directories;
 mod findings;
+mod goods;
 mod harness;
 mod joining;
 mod kills;
