@@ -97,22 +97,19 @@ fn judge_sale(books: &mut dyn Books, scope: Scope, sale: &EventId) -> Result<(),
     let Some(row) = books.row(&key)? else { return Ok(()) };
     let reversal: Reversal = super::read(Some(row))?;
     let subject = event_key(sale);
-    let (mut over, mut wrong) = (None, None);
-    if let Some((_, event)) = books.event(sale)?.filter(|(log, _)| here(log, scope)) {
-        match event.payload {
-            Payload::SaleCompleted(original) => over = too_much(&original, &reversal),
-            _ => wrong = Some(()),
-        }
+    let mut over = None;
+    if let Some((_, event)) = books.event(sale)?.filter(|(log, _)| here(log, scope))
+        && let Payload::SaleCompleted(original) = event.payload
+    {
+        over = too_much(&original, &reversal);
     }
     let evidence = evidence(books, &key)?;
     let mut finding = Finding::new(Rule::OverRefund, sale.to_string(), evidence);
-    let bad = Finding { rule: Rule::BadReference, ..finding.clone() };
     let over = over.map(|(quantity, money)| {
         (finding.quantity, finding.money) = (quantity, money);
         finding
     });
-    findings::put(books, scope, Rule::OverRefund, &subject, over)?;
-    findings::put(books, scope, Rule::BadReference, &subject, wrong.map(|()| bad))
+    findings::put(books, scope, Rule::OverRefund, &subject, over)
 }
 
 fn here(log: &Log, scope: Scope) -> bool {

@@ -16,6 +16,7 @@ pub mod lag;
 pub mod lanes;
 pub mod open;
 pub mod overlay;
+pub mod own;
 pub mod query;
 pub mod rebuild;
 pub mod span;
