@@ -2,6 +2,8 @@
 //!
 //! It only reads, so that pages and reports need not go through the one writer.
 
+pub mod money;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 

@@ -1,6 +1,8 @@
 //! The commands of `tentpole-node`. All but `join` and `run` talk to the running daemon through
 //! its API; `verify` also works on a directory at rest.
 
+mod till;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,7 +12,6 @@ use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 use shell::read::{ItemStock, StockPage};
-use transport::env::Env;
 
 use crate::api::dto::StatusBody;
 use crate::config::{self, Flags};
@@ -73,6 +74,26 @@ enum Command {
         /// The SKU
         sku: Option<String>,
     },
+    /// Move cash into or out of the operator's drawer
+    Cash {
+        /// Which way
+        #[arg(value_parser = ["in", "out", "drop"])]
+        direction: String,
+        /// Minor units
+        amount: i64,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// The idempotency key; a repeated one does not move it twice [default: drawn at random]
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Close a business day
+    #[command(subcommand)]
+    Day(DayCommand),
+    /// Show a receipt, or print another copy of one
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -92,6 +113,41 @@ enum TillCommand {
     Add {
         /// The till's name
         name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DayCommand {
+    /// State what was counted over all drawers; no sale for the day is taken after this
+    Close {
+        /// Minor units counted
+        #[arg(long)]
+        counted: i64,
+        /// The business day, as in 2017-01-01 [default: today in UTC]
+        #[arg(long)]
+        day: Option<String>,
+        /// The idempotency key [default: drawn at random]
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// Show the receipts of a till with this number
+    Show {
+        /// The till
+        till: String,
+        /// The number
+        number: u64,
+    },
+    /// Count a copy of a sale's or refund's receipt, and show it
+    Reprint {
+        /// The sale or refund
+        document: String,
+        /// The idempotency key; a repeated one does not count twice [default: drawn at random]
+        #[arg(long)]
+        key: Option<String>,
     },
 }
 
@@ -130,6 +186,18 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         }
         Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
+        Command::Cash { direction, amount, reason, key } => {
+            let moved = till::cash(data, direction, *amount, reason, key.as_deref()).await?;
+            show(cli, &moved.json, &moved.words);
+        }
+        Command::Day(command) => {
+            let closed = till::day(data, command).await?;
+            show(cli, &closed.json, &closed.words);
+        }
+        Command::Receipt(command) => {
+            let receipt = till::receipt(data, command).await?;
+            show(cli, &receipt.json, &receipt.words);
+        }
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });
@@ -175,13 +243,9 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
         due = due.checked_add(amount).context("the amounts are too large")?;
         bodies.push(json!({ "sku": sku, "quantity": quantity, "amount": amount }));
     }
-    let env = RealEnv::new()?;
-    let mut random = [0; 8];
-    env.fill_random(&mut random);
-    let key = key.map_or_else(|| engine::hex::encode(&random), str::to_owned);
-    let wall_ms = i64::try_from(env.now().wall_ms)?;
+    let (at, key) = till::now_and_key(key)?;
     let body = json!({
-        "sold_at": jiff::Timestamp::from_millisecond(wall_ms)?.to_string().replace('Z', "+00:00"),
+        "sold_at": at,
         "currency": summary["currency"],
         "lines": bodies,
         "tenders": [{ "kind": tender, "amount": due }],

@@ -113,11 +113,7 @@ pub fn close_day(
 }
 
 /// Checks that the receipt to be printed again is of a sale or refund known here.
-pub fn reprint(
-    reprint: &ReceiptReprinted,
-    scope: Scope,
-    replica: &Replica,
-) -> Result<(), Refusal> {
+pub fn reprint(reprint: &ReceiptReprinted, scope: Scope, replica: &Replica) -> Result<(), Refusal> {
     key(&reprint.key)?;
     let document = Books::event(replica, &reprint.document)?;
     let document = document.filter(|(log, _)| log.scope == scope && log.lane == Lane::Ledger);
@@ -212,9 +208,8 @@ fn count(
     event: &Event,
     replica: &Replica,
 ) -> Result<(), ReadError> {
-    let here = |till: &str, currency: [u8; 3]| {
-        till == opened.key.till && currency == opened.currency
-    };
+    let here =
+        |till: &str, currency: [u8; 3]| till == opened.key.till && currency == opened.currency;
     match &event.payload {
         Payload::SaleCompleted(sale) if here(&sale.key.till, sale.currency) => {
             drawer.sales += sale.cash();

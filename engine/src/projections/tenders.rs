@@ -82,12 +82,10 @@ pub fn fold(books: &mut dyn Books, origin: &Origin, event: &Event) -> Result<(),
             }
             (refund.business_day, refund.currency, kinds)
         }
-        Payload::SaleVoided(void) => {
-            match super::undo(books, Projection::Tenders, origin, void)? {
-                Some(sale) => (sale.business_day, sale.currency, voided(&sale)),
-                None => return Ok(()),
-            }
-        }
+        Payload::SaleVoided(void) => match super::undo(books, Projection::Tenders, origin, void)? {
+            Some(sale) => (sale.business_day, sale.currency, voided(&sale)),
+            None => return Ok(()),
+        },
         _ => return Ok(()),
     };
     let day = DayKey::of(origin, day, currency);

@@ -38,9 +38,8 @@ impl Replica {
                 let rows = self.rows.collect(&keys::events(&id, run.epoch, from, to))?;
                 for (key, row) in rows.iter().rev() {
                     let read = keys::read_event_id(key).zip(StoredEvent::from_bytes(row));
-                    let on_path = |id: &EventId| {
-                        path.as_ref().is_none_or(|path| path.contains(&id.hash))
-                    };
+                    let on_path =
+                        |id: &EventId| path.as_ref().is_none_or(|path| path.contains(&id.hash));
                     let Some((id, stored)) = read.filter(|(id, _)| on_path(id)) else { continue };
                     let event = codec::decode_event_as(self.generation, &stored.bytes);
                     if visit(&id, event.map_err(garbled)?).is_break() {

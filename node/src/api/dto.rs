@@ -52,6 +52,9 @@ struct LineBody {
 struct TenderBody {
     kind: TenderKind,
     amount: i64,
+    /// A card that was accepted while no acquirer could be asked.
+    #[serde(default)]
+    offline: bool,
 }
 
 /// A refund, as a till sends it.
@@ -238,6 +241,8 @@ impl SaleBody {
             discount: line.discount,
             tax: line.tax,
         });
+        let offline = self.tenders.iter().zip(0_u8..).filter(|(tender, _)| tender.offline);
+        let accepted_offline = offline.map(|(_, at)| at).collect();
         let sale = Sale {
             key,
             cashier: self.cashier,
@@ -249,6 +254,7 @@ impl SaleBody {
             lines: lines.collect(),
             tenders: tenders(self.tenders),
             tip: self.tip,
+            accepted_offline,
             ..Sale::default()
         };
         Ok(Request::Sale(sale, zero))
@@ -258,6 +264,10 @@ impl SaleBody {
 impl RefundBody {
     pub(super) fn into_request(self, key: Key, currency: [u8; 3]) -> Result<Request, Problem> {
         let at = time::time("at", &self.at)?;
+        if let Some(at) = self.tenders.iter().position(|tender| tender.offline) {
+            let text = format!("tenders[{at}].offline is for sales alone; leave it out");
+            return Err(Problem::malformed(text));
+        }
         let lines = self.lines.into_iter().map(|line| RefundLine {
             line: line.line,
             sku: String::new(),
@@ -311,6 +321,8 @@ pub(super) fn problem(error: &CallError) -> Problem {
             Refusal::BadAmount { .. } => Problem::bad_amount(text),
             Refusal::Tenders { .. } => Problem::tenders_short(text),
             Refusal::BadReference(_) => Problem::bad_reference(text),
+            Refusal::DayClosed(_) => Problem::day_closed(text),
+            Refusal::Rebuilding { .. } => Problem::busy(text),
             Refusal::Read(_) => Problem::halted(text),
             _ => Problem::malformed(text),
         },
@@ -337,7 +349,7 @@ pub(super) fn name(field: &str, text: &str) -> Result<(), Problem> {
     }
 }
 
-fn event_id(field: &str, text: &str) -> Result<EventId, Problem> {
+pub(super) fn event_id(field: &str, text: &str) -> Result<EventId, Problem> {
     text.parse().map_err(|_| {
         Problem::bad_reference(format!("{field} {text:?} is not an event id; copy it whole"))
     })

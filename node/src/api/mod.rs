@@ -2,6 +2,7 @@
 //!
 //! `docs/api.md` describes every call.
 
+mod cash;
 pub mod dto;
 mod time;
 
@@ -65,6 +66,7 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/digest", get(digest::<E>))
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
+        .merge(cash::routes())
         .merge(shell::read::routes())
         .with_state(api)
 }
@@ -77,7 +79,8 @@ async fn sell<E: Env>(
 ) -> Result<Response, Problem> {
     let request = body.into_request(key(&caller, &headers)?)?;
     write(&api, request, |written| {
-        json!({ "sale": written.id.to_string(), "total": written.total, "change": written.change })
+        json!({ "sale": written.id.to_string(), "total": written.total, "change": written.change,
+            "receipt": receipt(written) })
     })
     .await
 }
@@ -90,11 +93,10 @@ async fn refund<E: Env>(
 ) -> Result<Response, Problem> {
     let currency = dto::currency("the market's currency", &api.library.currency)?;
     let request = body.into_request(key(&caller, &headers)?, currency)?;
-    write(
-        &api,
-        request,
-        |written| json!({ "refund": written.id.to_string(), "total": written.total }),
-    )
+    write(&api, request, |written| {
+        json!({ "refund": written.id.to_string(), "total": written.total,
+            "receipt": receipt(written) })
+    })
     .await
 }
 
@@ -123,17 +125,28 @@ async fn write<E: Env>(
     request: Request,
     body: impl Fn(&Written) -> Value,
 ) -> Result<Response, Problem> {
+    let written = written(api, request).await?;
+    Ok(answer(&written, (StatusCode::CREATED, Json(body(&written))).into_response()))
+}
+
+async fn written<E: Env>(api: &Api<E>, request: Request) -> Result<Written, Problem> {
     match ask(api, Call::Write(request)).await? {
-        Answer::Written(written) => {
-            let replayed = written.replayed.then_some([("idempotent-replayed", "true")]);
-            let answer = (StatusCode::CREATED, Json(body(&written)));
-            Ok(match replayed {
-                Some(header) => (header, answer).into_response(),
-                None => answer.into_response(),
-            })
-        }
+        Answer::Written(written) => Ok(written),
         other => Err(unexpected(&other)),
     }
+}
+
+fn answer(written: &Written, answer: Response) -> Response {
+    let replayed = written.replayed.then_some([("idempotent-replayed", "true")]);
+    match replayed {
+        Some(header) => (header, answer).into_response(),
+        None => answer,
+    }
+}
+
+/// The number on a document's receipt; null on those of before there were numbers.
+fn receipt(written: &Written) -> Value {
+    json!(Some(written.receipt).filter(|number| *number > 0))
 }
 
 async fn add_till<E: Env>(

@@ -69,3 +69,5 @@ pub const LINK_SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// SKUs in one page of stock.
 pub const STOCK_PAGE_MAX: usize = 1_000;
+/// Items in one page of the books of money.
+pub const MONEY_PAGE_MAX: usize = 1_000;

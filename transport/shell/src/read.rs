@@ -2,6 +2,8 @@
 //!
 //! They never go through the core, so a long report does not hold up a sale.
 
+pub mod money;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -145,6 +147,7 @@ where
         .route("/v1/stock", get(stock))
         .route("/v1/stock/{sku}", get(stock_of))
         .route("/v1/sales/summary", get(summary))
+        .merge(money::routes())
 }
 
 #[derive(Debug, Deserialize)]

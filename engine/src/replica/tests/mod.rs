@@ -8,6 +8,7 @@ mod convergence;
 mod forks;
 mod heads;
 mod hostile;
+mod money;
 mod requests;
 mod risk;
 mod tamper;
