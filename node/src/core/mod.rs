@@ -5,6 +5,8 @@
 
 mod cash;
 mod receipts;
+#[cfg(test)]
+mod receipts_tests;
 mod status;
 mod telemetry;
 

@@ -437,6 +437,144 @@ pub fn check(device: &Device) {
     }
 }
 
+fn found(device: &Device, rule: Rule) -> Vec<Finding> {
+    let (from, to) = findings::rows(scope(), None);
+    let mut out = Vec::new();
+    let rows = device.rows(keys::PROJECTION);
+    for (_, row) in rows.iter().filter(|(key, _)| (from.clone()..to.clone()).contains(key)) {
+        out.extend(findings::read(row).filter(|finding| finding.rule == rule));
+    }
+    out
+}
+
+#[test]
+fn two_branches_of_a_clone_that_bear_one_receipt_number_are_a_finding_and_one_branch_is_not() {
+    let mut stall = Device::new(1, 1);
+    let numbered =
+        |number, receipt| Payload::SaleCompleted(Sale { receipt, ..sale(number, "tea", 1, 100) });
+    stall.append(numbered(1, 1));
+    stall.commit();
+    let mut twin = stall.cloned(2);
+    let mut bar = sale(2, "tea", 1, 100);
+    (bar.key.till, bar.receipt) = ("bar".to_owned(), 1);
+    stall.append(Payload::SaleCompleted(bar));
+    let a = stall.append(numbered(3, 2));
+    let b = twin.append(numbered(4, 2));
+    let mut devices = [stall, twin, Device::new(3, 3)];
+    settle(&mut devices);
+    for device in &devices {
+        let doubled = found(device, Rule::ReceiptDoubled);
+        assert_eq!(doubled.len(), 1, "{doubled:?}");
+        assert_eq!(doubled[0].subject, "receipt 2 of till till");
+        assert_eq!(doubled[0].evidence, BTreeSet::from([a, b]).into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_sale_after_its_days_close_is_late_and_one_beside_it_is_not() {
+    let mut stall = Device::new(1, 1);
+    stall.sell(1, 100);
+    stall.commit();
+    let mut twin = stall.cloned(2);
+    let day = DayClosed {
+        key: key(2),
+        at_ms: NOON_MS as i64,
+        business_day: 19_675,
+        currency: *b"EUR",
+        counted: 0,
+        expected: 0,
+    };
+    stall.append(Payload::DayClosed(day.clone()));
+    let first = stall.sell(3, 40);
+    stall.append(Payload::DayClosed(DayClosed { key: key(4), ..day }));
+    let second = stall.sell(5, 2);
+    stall.append(Payload::SaleCompleted(Sale { business_day: 19_676, ..sale(6, "tea", 1, 9) }));
+    twin.sell(7, 7);
+    let mut devices = [twin, stall];
+    settle(&mut devices);
+    for device in &devices {
+        let late = found(device, Rule::LateSale);
+        assert_eq!(late.len(), 1, "{late:?}");
+        assert_eq!((late[0].money, &late[0].evidence), (42, &vec![first, second]));
+    }
+}
+
+#[test]
+fn a_shift_close_is_judged_by_what_it_states_and_by_what_it_names() {
+    let (mut north, mut south) = (Device::new(1, 1), Device::new(2, 2));
+    let close = |number, shift, counted| {
+        let at_ms = NOON_MS as i64;
+        Payload::ShiftClosed(ShiftClosed { key: key(number), at_ms, shift, counted, expected: 500 })
+    };
+    let sold = north.sell(1, 100);
+    north.commit();
+    south.pull(&north);
+    let off = south.append(close(2, sold, 480));
+    let fair = south.append(close(3, sold, 500));
+    let refunded = south.append(Payload::SaleRefunded(refund(4, off, "tea", 1, 1)));
+    south.commit();
+    // One that hears of the closes before it hears of the sale that they name.
+    let mut late = Device::new(3, 3);
+    let only = |segment: &crate::log::segment::Verified| segment.log == ledger(2);
+    for segment in unpacked(&south).into_iter().filter(only) {
+        late.replica.admit(segment, NOON_MS).unwrap();
+    }
+    late.commit();
+    let bad = found(&late, Rule::BadReference);
+    assert_eq!(bad.len(), 1, "the sale is not known yet: {bad:?}");
+    late.pull(&north);
+    for device in [&south, &late] {
+        let drawer = found(device, Rule::DrawerOff);
+        assert_eq!((drawer.len(), drawer[0].money), (1, -20), "{drawer:?}");
+        assert_eq!(drawer[0].evidence, [off]);
+        let mut bad = found(device, Rule::BadReference);
+        bad.sort_by_key(|finding| finding.evidence.len());
+        assert_eq!(
+            bad.iter().map(|finding| finding.evidence.clone()).collect::<Vec<_>>(),
+            [vec![refunded], vec![off, fair]]
+        );
+        check(device);
+    }
+}
+
+#[test]
+fn a_tills_name_as_long_as_an_event_stops_nobody() {
+    let mut stall = Device::new(1, 1);
+    let mut long = sale(1, "tea", 1, 100);
+    long.key.till = "\u{e9}".repeat(16_000);
+    (long.receipt, long.sold_at_ms) = (1, 0);
+    stall.append(Payload::SaleCompleted(long.clone()));
+    stall.append(Payload::SaleCompleted(long));
+    stall.commit();
+    for rule in [Rule::OddTime, Rule::KeyDoubled, Rule::ReceiptDoubled] {
+        let found = found(&stall, rule);
+        assert_eq!(found.len(), 1, "{rule:?}");
+        assert!(found[0].subject.len() <= crate::limits::SUBJECT_BYTES_MAX);
+    }
+}
+
+#[test]
+fn a_clock_that_is_days_off_is_found_whichever_way() {
+    let mut stall = Device::new(1, 1);
+    let at = |number, sold_at_ms, business_day| {
+        Payload::SaleCompleted(Sale { sold_at_ms, business_day, ..sale(number, "tea", 1, 100) })
+    };
+    let (now, limit) = (NOON_MS as i64, crate::limits::CLOCK_ODD_MS as i64);
+    stall.append(at(1, now - limit, 1));
+    stall.append(at(2, now + limit, 1));
+    let odd = [
+        stall.append(at(3, now - limit - 1, 2)),
+        stall.append(at(4, now + limit + 2, 2)),
+        stall.append(at(5, i64::MAX, 2)),
+        stall.append(at(6, i64::MIN, 2)),
+    ];
+    stall.commit();
+    let found = found(&stall, Rule::OddTime);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].evidence, odd);
+    check(&stall);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Money(usize, u64, bool),
