@@ -14,6 +14,7 @@
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
+//! | [`money`] | receipts, drawers, closed days, reports |
 //! | [`settings`] | configuration and exit codes |
 //!
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
@@ -24,6 +25,7 @@ mod directories;
 mod harness;
 mod joining;
 mod kills;
+mod money;
 mod neighbours;
 mod outages;
 mod refusals;
