@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
+use shell::lan::TillApi;
 use shell::read::{ItemStock, StockPage};
 use transport::env::Env;
 
@@ -93,6 +94,8 @@ enum TillCommand {
         /// The till's name
         name: String,
     },
+    /// Show where tills on the LAN reach the node, and the certificate for them to pin
+    Certificate,
 }
 
 /// Runs a command.
@@ -141,6 +144,14 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let answer: Value = Client::open(data)?.post("/v1/tills", &body).await?;
             let token = answer["token"].as_str().unwrap_or_default();
             show(cli, &answer, &format!("till {name}: token {token}"));
+        }
+        Command::Till(TillCommand::Certificate) => {
+            let answer: TillApi = Client::open(data)?.get("/v1/till-api").await?;
+            let TillApi { address, hosts, fingerprint, certificate } = &answer;
+            let hosts = hosts.join(", ");
+            let words =
+                format!("https on {address} as {hosts}\nSHA-256 {fingerprint}\n{certificate}");
+            show(cli, &serde_json::to_value(&answer)?, words.trim_end());
         }
     }
     Ok(Exit::Ok)

@@ -14,6 +14,9 @@
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
+//! | [`feed`] | the change feed |
+//! | [`lan`] | a till on the LAN, over TLS |
+//! | [`metrics`] | what daemons count |
 //! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
@@ -22,9 +25,12 @@
 
 mod clones;
 mod directories;
+mod feed;
 mod harness;
 mod joining;
 mod kills;
+mod lan;
+mod metrics;
 mod neighbours;
 mod openapi;
 mod outages;

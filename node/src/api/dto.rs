@@ -10,6 +10,7 @@ use engine::hash::Hash;
 use engine::ids::EventId;
 use engine::replica::append::AppendError;
 use serde::{Deserialize, Serialize};
+use shell::lan::TillApi;
 use shell::paths::WireBytes;
 use shell::problem::Problem;
 use utoipa::ToSchema;
@@ -196,6 +197,16 @@ pub struct StatusBody {
     disputed: u64,
     /// UDP payload since the start.
     wire: WireBytes,
+    /// How tills on the LAN reach the node.
+    till_api: Option<TillApiBody>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct TillApiBody {
+    /// The listener's address.
+    address: String,
+    /// SHA-256 of its certificate, for tills to pin.
+    fingerprint: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -238,7 +249,7 @@ struct ForkBody {
 
 impl StatusBody {
     /// The status as the API states it.
-    pub fn new(status: &Status, wire: WireBytes) -> Self {
+    pub fn new(status: &Status, wire: WireBytes, till_api: Option<&TillApi>) -> Self {
         let peers = status.peers.iter().map(|peer| PeerBody {
             device: peer.device.to_string(),
             name: peer.name.clone(),
@@ -268,6 +279,10 @@ impl StatusBody {
             forks: forks.collect(),
             disputed: status.disputed,
             wire,
+            till_api: till_api.map(|TillApi { address, fingerprint, .. }| TillApiBody {
+                address: address.clone(),
+                fingerprint: fingerprint.clone(),
+            }),
         }
     }
 
@@ -291,6 +306,9 @@ impl StatusBody {
                 "  {} {state}, {} events behind, last seen {} ms ago\n",
                 peer.name, peer.behind, peer.last_seen_ms
             ));
+        }
+        if let Some(TillApiBody { address, fingerprint }) = &self.till_api {
+            out.push_str(&format!("  tills on the LAN at {address}, certificate {fingerprint}\n"));
         }
         for fork in &self.forks {
             out.push_str(&format!(

@@ -12,7 +12,8 @@
 //! | [`feed`] | the change feed: pages and streams of events |
 //! | [`openapi`], [`answer`] | the table of calls and its document; answers with their vector |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
-//! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
+//! | [`auth`], [`host`] | bearer tokens; which Host and Origin headers are served |
+//! | [`lan`], [`metrics`] | the TLS listener for tills; what a daemon counts of itself |
 //! | [`client`], [`exit`] | the command line's side of the API |
 //! | [`logging`], [`signals`] | what a daemon's `main` sets up |
 //! | [`limits`] | every bound |
@@ -35,8 +36,10 @@ pub mod feed;
 pub mod files;
 pub mod host;
 pub mod http;
+pub mod lan;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod openapi;
 pub mod paths;
 pub mod problem;

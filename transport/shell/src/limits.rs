@@ -89,3 +89,8 @@ pub const STREAM_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 const _: () = assert!(STREAMS_MAX * 2 <= CONNECTIONS_MAX, "streams leave room for calls");
 const _: () = assert!(FEED_PAGE_EVENTS_MAX < FEED_LOOKS_MAX, "a page can be filled");
+
+/// A TLS handshake, from the opening of a connection to its end.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Certificates in a chain for tills.
+pub const CERTIFICATES_MAX: usize = 8;

@@ -32,6 +32,10 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// The name of the problem that a response is, for those who count them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name(pub &'static str);
+
 /// A problem as its body says it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -139,6 +143,7 @@ impl std::error::Error for Problem {}
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
+        response.extensions_mut().insert(Name(self.name));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
         match self.status {
