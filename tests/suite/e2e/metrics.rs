@@ -24,6 +24,7 @@ async fn what_happened_is_counted_and_no_caller_can_make_a_label() {
     north.sell(3).await;
     north.wait_nothing_at_risk().await;
     north.link_down().await;
+    north.wait_connected("control", false).await;
     north.sell(1).await;
     let till = north.till();
     let twice = tea(9);

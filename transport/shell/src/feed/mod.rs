@@ -128,7 +128,10 @@ async fn events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
     let mut filter = Filter::parse(query.kind.as_deref(), query.lane.as_deref())?;
-    filter.scope = feed.tills_see.filter(|_| !caller.is_operator());
+    if !caller.is_operator() {
+        let unknown = || Problem::not_enrolled("this device sells for nobody yet; join a tenant");
+        filter.scope = Some(feed.tills_see.ok_or_else(unknown)?);
+    }
     if wants_stream(&headers) {
         let after = last_event_id(&headers)?.or(query.after);
         return stream::open(feed, filter, after).await;
