@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
+use shell::lan::TillApi;
 use shell::read::{ItemStock, StockPage};
 
 use crate::api::dto::StatusBody;
@@ -114,6 +115,8 @@ enum TillCommand {
         /// The till's name
         name: String,
     },
+    /// Show where tills on the LAN reach the node, and the certificate for them to pin
+    Certificate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -210,6 +213,14 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let token = answer["token"].as_str().unwrap_or_default();
             show(cli, &answer, &format!("till {name}: token {token}"));
         }
+        Command::Till(TillCommand::Certificate) => {
+            let answer: TillApi = Client::open(data)?.get("/v1/till-api").await?;
+            let TillApi { address, hosts, fingerprint, certificate } = &answer;
+            let hosts = hosts.join(", ");
+            let words =
+                format!("https on {address} as {hosts}\nSHA-256 {fingerprint}\n{certificate}");
+            show(cli, &serde_json::to_value(&answer)?, words.trim_end());
+        }
     }
     Ok(Exit::Ok)
 }
@@ -288,9 +299,8 @@ fn stock_line(item: &ItemStock) -> String {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    let ok = report["ok"] == true;
-    show(cli, &report, &shell::read::report_words(&report));
-    Ok(if ok { Exit::Ok } else { Exit::Data })
+    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
 fn show(cli: &Cli, json: &Value, words: &str) {

@@ -15,6 +15,10 @@
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
 //! | [`money`] | receipts, drawers, closed days, reports |
+//! | [`feed`] | the change feed |
+//! | [`lan`] | a till on the LAN, over TLS |
+//! | [`metrics`] | what daemons count |
+//! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
@@ -22,11 +26,15 @@
 
 mod clones;
 mod directories;
+mod feed;
 mod harness;
 mod joining;
 mod kills;
+mod lan;
+mod metrics;
 mod money;
 mod neighbours;
+mod openapi;
 mod outages;
 mod refusals;
 mod retries;

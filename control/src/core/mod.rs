@@ -10,6 +10,7 @@ mod status;
 use std::collections::BTreeSet;
 
 use engine::catalogue::ItemEdit;
+use engine::hash::Hash;
 use engine::ids::{DeviceId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
@@ -51,8 +52,13 @@ pub enum Answer {
     Status(Box<Status>),
     /// Every stall.
     Stalls(Vec<StallStatus>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -123,7 +129,10 @@ impl Hub {
             }
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
-            Call::Digests => Ok(Answer::Digests(self.digests()?)),
+            Call::Digests => {
+                let vector = self.device.replica.vector().hash();
+                Ok(Answer::Digests { vector, rows: self.digests()? })
+            }
         }
     }
 

@@ -181,6 +181,8 @@ macro_rules! kinds {
                 _ => None,
             }
         }
+        /// What people call each kind.
+        pub const KINDS: &[&str] = &[$($what,)* $($what2,)* "unknown"];
 
         /// What people call the payload's kind.
         pub fn kind_name(payload: &Payload) -> &'static str {
@@ -200,9 +202,6 @@ macro_rules! kinds {
                 }
             }
         }
-
-        /// Every kind's name, for filters and documents.
-        pub const KIND_NAMES: &[&str] = &[$($what,)* $($what2),*];
     };
 }
 

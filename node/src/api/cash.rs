@@ -1,12 +1,9 @@
 //! The calls about cash and receipts: cash that moves, shifts, the close of a day, another copy of
 //! a receipt. HTTP in, calls to the core, HTTP out; it decides nothing.
 
-use axum::Json;
-use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use engine::books;
 use engine::books::money;
 use engine::event::{
@@ -17,22 +14,24 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shell::access::Caller;
 use shell::extract::JsonBody;
+use shell::openapi::{IdempotencyKey, Routes};
 use shell::problem::Problem;
-use shell::read::{from_snapshot, money as report};
+use shell::read::{View, money as report};
 use transport::env::Env;
+use utoipa::ToSchema;
 
 use super::time::{self, LocalTime};
-use super::{Api, dto, key, written};
+use super::{Api, answer, dto, key, written};
 use crate::core::{CashRequest, OPEN_SHIFT, Request, Written};
 
 /// The routes of these calls.
-pub(super) fn routes<E: Env>() -> Router<Api<E>> {
-    Router::new()
-        .route("/v1/cash", post(cash::<E>))
-        .route("/v1/shifts/open", post(open_shift::<E>))
-        .route("/v1/shifts/close", post(close_shift::<E>))
-        .route("/v1/days/close", post(close_day::<E>))
-        .route("/v1/receipts/reprint", post(reprint::<E>))
+pub(super) fn routes<E: Env>() -> Routes<Api<E>> {
+    Routes::default()
+        .call(__path_cash, cash::<E>)
+        .call(__path_open_shift, open_shift::<E>)
+        .call(__path_close_shift, close_shift::<E>)
+        .call(__path_close_day, close_day::<E>)
+        .call(__path_reprint, reprint::<E>)
 }
 
 /// When something happened, and for which day it counts.
@@ -46,17 +45,22 @@ fn when(at: &str, business_day: Option<&str>) -> Result<When, Problem> {
     Ok(When { at, business_day: time::day(business_day, at)? })
 }
 
-#[derive(Debug, Deserialize)]
+/// Cash that moves
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CashBody {
+pub(super) struct CashBody {
     at: String,
     business_day: Option<String>,
+    #[schema(value_type = String, example = "paid-in")]
     direction: CashDirection,
     amount: i64,
     #[serde(default)]
     reason: String,
 }
 
+/// Moves cash into or out of the drawer of the till that asks
+#[utoipa::path(post, path = "/v1/cash", tag = "till", params(IdempotencyKey),
+    request_body = CashBody, responses((status = 201, body = Value)))]
 async fn cash<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -77,9 +81,10 @@ async fn cash<E: Env>(
     Ok(answer(&written, json!({ "cash": id })))
 }
 
-#[derive(Debug, Deserialize)]
+/// A shift to open
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct OpenBody {
+pub(super) struct OpenBody {
     at: String,
     business_day: Option<String>,
     #[serde(default)]
@@ -87,6 +92,9 @@ struct OpenBody {
     float: i64,
 }
 
+/// Opens a shift at the till that asks
+#[utoipa::path(post, path = "/v1/shifts/open", tag = "till", params(IdempotencyKey),
+    request_body = OpenBody, responses((status = 201, body = Value)))]
 async fn open_shift<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -106,14 +114,18 @@ async fn open_shift<E: Env>(
     Ok(answer(&written, json!({ "shift": id })))
 }
 
-#[derive(Debug, Deserialize)]
+/// A shift to close
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CloseShiftBody {
+pub(super) struct CloseShiftBody {
     at: String,
     shift: Option<String>,
     counted: i64,
 }
 
+/// Closes a shift: its drawer was counted
+#[utoipa::path(post, path = "/v1/shifts/close", tag = "till", params(IdempotencyKey),
+    request_body = CloseShiftBody, responses((status = 201, body = Value)))]
 async fn close_shift<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -132,14 +144,18 @@ async fn close_shift<E: Env>(
     Ok(answer(&written, found(&written, json!({ "shift_closed": id }))))
 }
 
-#[derive(Debug, Deserialize)]
+/// A business day to close
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CloseDayBody {
+pub(super) struct CloseDayBody {
     at: String,
     business_day: Option<String>,
     counted: i64,
 }
 
+/// Closes a business day of the stall
+#[utoipa::path(post, path = "/v1/days/close", tag = "till", params(IdempotencyKey),
+    request_body = CloseDayBody, responses((status = 201, body = Value)))]
 async fn close_day<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -157,12 +173,13 @@ async fn close_day<E: Env>(
     };
     let (written, id) = state(&api, CashRequest::CloseDay(closed)).await?;
     let log = written.id.log;
-    let read = from_snapshot(api.library.store.clone(), move |store| {
+    let read = api.library.read(move |view: &View<'_>| {
+        let store = view.store;
         let Some(log) = money::log_of(store, &log)? else { return Ok((Vec::new(), Vec::new())) };
         let totals = report::totals(store, log.device, business_day)?;
         Ok((totals, report::open_shifts(store, log.device, business_day)?))
     });
-    let (totals, open) = read.await?;
+    let (totals, open) = read.await?.body;
     let mut body = found(&written, json!({ "day_closed": id }));
     body["business_day"] = json!(report::day_text(business_day));
     body["totals"] = json!(totals);
@@ -170,13 +187,17 @@ async fn close_day<E: Env>(
     Ok(answer(&written, body))
 }
 
-#[derive(Debug, Deserialize)]
+/// A receipt to print again
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ReprintBody {
+pub(super) struct ReprintBody {
     at: String,
     document: String,
 }
 
+/// Counts a copy of a receipt, and answers what it says
+#[utoipa::path(post, path = "/v1/receipts/reprint", tag = "till", params(IdempotencyKey),
+    request_body = ReprintBody, responses((status = 201, body = Value)))]
 async fn reprint<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -190,12 +211,13 @@ async fn reprint<E: Env>(
         document,
     };
     let (written, id) = state(&api, CashRequest::Reprint(asked)).await?;
-    let read = from_snapshot(api.library.store.clone(), move |store| {
+    let read = api.library.read(move |view: &View<'_>| {
+        let store = view.store;
         let names = books::names(store)?;
         let document = money::document(store, &document)?;
         document.map(|document| report::content(store, &document, &names)).transpose()
     });
-    let receipt = read.await?;
+    let receipt = read.await?.body;
     Ok(answer(&written, json!({ "reprint": id, "copy": written.copy, "receipt": receipt })))
 }
 
@@ -217,8 +239,4 @@ fn found(written: &Written, mut body: Value) -> Value {
         body["difference"] = json!(i128::from(counted) - i128::from(expected));
     }
     body
-}
-
-fn answer(written: &Written, body: Value) -> Response {
-    super::answer(written, (StatusCode::CREATED, Json(body)).into_response())
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use engine::decide::{self, Refusal, Rules};
 use engine::event::sale::{Key, Sale};
 use engine::event::{GoodsReceived, Payload, Refund, Void};
+use engine::hash::Hash;
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
 use engine::replica::Replica;
@@ -86,8 +87,13 @@ pub enum Answer {
     Done,
     /// How things stand.
     Status(Box<Status>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -356,7 +362,8 @@ impl Core for Stall {
                 return self.pending.answer_now(id, answer);
             }
             Call::Digests => {
-                let digests = self.digests().map(Answer::Digests);
+                let vector = self.device.replica.vector().hash();
+                let digests = self.digests().map(|rows| Answer::Digests { vector, rows });
                 let answer = digests.unwrap_or_else(|error| Answer::Refused(error.into()));
                 return self.pending.answer_now(id, answer);
             }

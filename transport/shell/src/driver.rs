@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::store::WriteError;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use transport::backoff::Backoff;
 use transport::device::{CallId, Core, Input};
 use transport::env::{BoxFuture, Disk, Env, Instant};
@@ -18,6 +18,7 @@ use transport::quic::{Endpoint, Expect};
 use transport::session::PathId;
 
 use crate::limits::{CALLS_MAX, INPUTS_A_TURN_MAX, LINK_SETTLED_AFTER};
+use crate::metrics::CommitMetrics;
 use crate::paths::{Event, Path, Paths};
 
 /// An address to keep a connection to.
@@ -29,15 +30,26 @@ pub struct Dial {
     pub expect: Expect,
 }
 
+/// What has become durable, for whoever wants to hear of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Commits {
+    /// Batches so far.
+    pub count: u64,
+    /// The daemon is about to end.
+    pub stopping: bool,
+}
+
 /// Asks a running core. Clones share it.
 pub struct Calls<C: Core> {
     queue: mpsc::Sender<(C::Call, oneshot::Sender<C::Answer>)>,
     paths: Paths,
+    commits: watch::Receiver<Commits>,
 }
 
 impl<C: Core> Clone for Calls<C> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), paths: self.paths.clone() }
+        let Self { queue, paths, commits } = self;
+        Self { queue: queue.clone(), paths: paths.clone(), commits: commits.clone() }
     }
 }
 
@@ -52,6 +64,16 @@ impl<C: Core> Calls<C> {
         let (answer, due) = oneshot::channel();
         self.queue.send((call, answer)).await.map_err(|_| Stopping)?;
         due.await.map_err(|_| Stopping)
+    }
+
+    /// Calls that wait for the core.
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Changes with every commit.
+    pub fn commits(&self) -> watch::Receiver<Commits> {
+        self.commits.clone()
     }
 
     /// The links, for what they carried.
@@ -72,6 +94,8 @@ pub struct Driver<C: Core, E: Env> {
     waiting: BTreeMap<CallId, oneshot::Sender<C::Answer>>,
     next_call: u64,
     link: Arc<Link>,
+    commits: watch::Sender<Commits>,
+    metrics: CommitMetrics,
 }
 
 /// Whether sync is on, for the dialling tasks.
@@ -81,14 +105,20 @@ struct Link {
     changed: Notify,
 }
 
-type Commit = BoxFuture<'static, Result<(), WriteError>>;
+/// A batch on its way to the disk.
+struct Commit {
+    durable: BoxFuture<'static, Result<(), WriteError>>,
+    rows: u32,
+    since: Instant,
+}
 
 impl<C: Core, E: Env> Driver<C, E> {
     /// A driver for `core`, and the way to ask it.
     pub fn new(core: C, env: E, disk: Arc<dyn Disk>) -> (Self, Calls<C>) {
         let (queue, calls) = mpsc::channel(CALLS_MAX);
         let (paths, events) = Paths::new();
-        let handle = Calls { queue, paths: paths.clone() };
+        let commits = watch::Sender::default();
+        let handle = Calls { queue, paths: paths.clone(), commits: commits.subscribe() };
         let driver = Self {
             core,
             env,
@@ -100,6 +130,8 @@ impl<C: Core, E: Env> Driver<C, E> {
             waiting: BTreeMap::new(),
             next_call: 0,
             link: Arc::default(),
+            commits,
+            metrics: CommitMetrics::default(),
         };
         (driver, handle)
     }
@@ -142,8 +174,7 @@ impl<C: Core, E: Env> Driver<C, E> {
             tokio::select! {
                 biased;
                 result = ready(&mut commit), if commit.is_some() => {
-                    commit = None;
-                    self.core.handle_committed(result, self.env.now());
+                    self.committed(commit.take(), result);
                 }
                 () = &mut stop => break,
                 Some((call, answer)) = self.calls.recv() => {
@@ -158,11 +189,33 @@ impl<C: Core, E: Env> Driver<C, E> {
                 () = room.notified() => {}
             }
         }
-        if let Some(commit) = commit {
-            let result = commit.await;
-            self.core.handle_committed(result, self.env.now());
+        if commit.is_some() {
+            let result = ready(&mut commit).await;
+            self.committed(commit.take(), result);
             self.pump(&mut None);
         }
+    }
+
+    /// What it counts of its batches.
+    pub fn metrics(&self) -> CommitMetrics {
+        self.metrics.clone()
+    }
+
+    /// Where the end is told to whoever waits for commits.
+    pub fn commits(&self) -> watch::Sender<Commits> {
+        self.commits.clone()
+    }
+
+    fn committed(&mut self, commit: Option<Commit>, result: Result<(), WriteError>) {
+        let (durable, now) = (result.is_ok(), self.env.now());
+        if let Some(Commit { rows, since, .. }) = commit {
+            self.metrics.written(rows, now.instant.since(since), durable);
+        }
+        self.core.handle_committed(result, now);
+        self.commits.send_if_modified(|commits| {
+            commits.count += u64::from(durable);
+            durable
+        });
     }
 
     fn take_call(&mut self, call: C::Call, answer: oneshot::Sender<C::Answer>) {
@@ -203,7 +256,9 @@ impl<C: Core, E: Env> Driver<C, E> {
         if commit.is_none()
             && let Some(batch) = self.core.poll_commit()
         {
-            *commit = Some(self.disk.submit(batch));
+            let rows = u32::try_from(batch.iter().count()).unwrap_or(u32::MAX);
+            let since = self.env.now().instant;
+            *commit = Some(Commit { durable: self.disk.submit(batch), rows, since });
         }
         while let Some((id, answer)) = self.core.poll_answer() {
             if let Some(waiting) = self.waiting.remove(&id) {
@@ -304,7 +359,7 @@ impl<E: Env> Keep<E> {
 
 async fn ready(commit: &mut Option<Commit>) -> Result<(), WriteError> {
     match commit {
-        Some(commit) => commit.await,
+        Some(commit) => commit.durable.as_mut().await,
         None => std::future::pending().await,
     }
 }

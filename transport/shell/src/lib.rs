@@ -9,8 +9,11 @@
 //! | [`http`] | the server: time limits, size limits, graceful stop |
 //! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
 //! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
+//! | [`feed`] | the change feed: pages and streams of events |
+//! | [`openapi`], [`answer`] | the table of calls and its document; answers with their vector |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
-//! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
+//! | [`auth`], [`host`] | bearer tokens; which Host and Origin headers are served |
+//! | [`lan`], [`metrics`] | the TLS listener for tills; what a daemon counts of itself |
 //! | [`client`], [`exit`] | the command line's side of the API |
 //! | [`logging`], [`signals`] | what a daemon's `main` sets up |
 //! | [`limits`] | every bound |
@@ -18,6 +21,7 @@
 //! Nothing here knows what a sale is, and nothing here decides: the daemons do.
 
 pub mod access;
+pub mod answer;
 pub mod auth;
 pub mod client;
 pub mod daemon;
@@ -28,11 +32,15 @@ pub mod env;
 pub mod exit;
 pub mod export;
 pub mod extract;
+pub mod feed;
 pub mod files;
 pub mod host;
 pub mod http;
+pub mod lan;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
+pub mod openapi;
 pub mod paths;
 pub mod problem;
 pub mod read;

@@ -6,8 +6,6 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRef, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use engine::books::money::{self, Currency, Filter};
 use engine::books::{self, is_item};
 use engine::event::Payload;
@@ -19,42 +17,52 @@ use engine::store::{Read, ReadError};
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
-use super::{Library, from_snapshot};
+use super::{Library, View};
 use crate::access::{Access, Caller};
+use crate::answer::At;
 use crate::extract::{Path, Query};
 use crate::limits::MONEY_PAGE_MAX;
+use crate::openapi::Routes;
 use crate::problem::Problem;
 
 /// The routes of the read calls about money.
-pub fn routes<S>() -> Router<S>
+pub fn routes<S>() -> Routes<S>
 where
     S: Clone + Send + Sync + 'static,
     Access: FromRef<S>,
     Library: FromRef<S>,
 {
-    Router::new()
-        .route("/v1/sales/by-hour", get(by_hour))
-        .route("/v1/sales/by-sku", get(by_sku))
-        .route("/v1/sales/by-tender", get(by_tender))
-        .route("/v1/sales/by-stall", get(by_stall))
-        .route("/v1/sales/{id}", get(sale))
-        .route("/v1/drawers", get(drawers))
-        .route("/v1/shifts", get(shifts))
-        .route("/v1/days", get(days))
-        .route("/v1/receipts/{till}/{number}", get(receipt))
+    Routes::default()
+        .call(__path_by_hour, by_hour)
+        .call(__path_by_sku, by_sku)
+        .call(__path_by_tender, by_tender)
+        .call(__path_by_stall, by_stall)
+        .call(__path_sale, sale)
+        .call(__path_drawers, drawers)
+        .call(__path_shifts, shifts)
+        .call(__path_days, days)
+        .call(__path_receipt, receipt)
 }
 
 /// What is asked for: business days, a stall, a page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Asked {
+    /// The first business day, as in 2017-01-01
     from: Option<String>,
+    /// The last business day
     to: Option<String>,
+    /// One stall's device
     stall: Option<String>,
+    /// Begins after this: `next` of the page before
     after: Option<String>,
+    /// Items in the page; 1,000 if left out, and at most
+    #[param(minimum = 0)]
     limit: Option<usize>,
-    /// Of shifts: those that nothing has closed.
+    /// Of shifts: those that nothing has closed, or the others
     open: Option<bool>,
 }
 
@@ -109,27 +117,28 @@ async fn page(
     asked: Asked,
     needs: &'static [Projection],
     report: fn(&dyn Read, &Filter, &Names, &Asked) -> Result<Items, ReadError>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     let filter = asked.filter()?;
     let limit = asked.limit.unwrap_or(MONEY_PAGE_MAX).clamp(1, MONEY_PAGE_MAX);
-    let read = from_snapshot(library.store, move |store| {
+    let read = library.read(move |view: &View<'_>| {
         for projection in needs {
-            if !is_whole(store, *projection)? {
+            if !is_whole(view.store, *projection)? {
                 return Ok(Err(projection.name()));
             }
         }
-        let names = Names(books::names(store)?);
-        let mut items = report(store, &filter, &names, &asked)?;
+        let names = Names(books::names(view.store)?);
+        let mut items = report(view.store, &filter, &names, &asked)?;
         if let Some(after) = &asked.after {
             items.retain(|key, _| key > after);
         }
         let more = items.len() > limit;
         let next = items.keys().nth(limit - 1).filter(|_| more).cloned();
         let items: Vec<Value> = items.into_values().take(limit).collect();
-        let vector = books::vector(store)?.hash().to_string();
+        let vector = view.vector.to_string();
         Ok(Ok(json!({ "vector": vector, "items": items, "next": next })))
     });
-    whole(read.await?).map(Json)
+    let At { vector, body } = read.await?;
+    Ok(At { vector, body: whole(body)? })
 }
 
 /// The answer of books that are whole; a refusal naming those that are not.
@@ -137,11 +146,14 @@ fn whole<T>(read: Result<T, &'static str>) -> Result<T, Problem> {
     read.map_err(|name| Problem::busy(format!("the {name} books are being rebuilt; try again")))
 }
 
+/// Sales by local hour
+#[utoipa::path(get, path = "/v1/sales/by-hour", tag = "books", params(Asked),
+    responses((status = 200, body = Value)))]
 async fn by_hour(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     page(library, asked, &[Projection::Hours], |store, filter, _, _| {
         let hours = money::by_hour(store, filter)?.into_iter();
         Ok(hours
@@ -156,11 +168,14 @@ async fn by_hour(
     .await
 }
 
+/// Sales by SKU
+#[utoipa::path(get, path = "/v1/sales/by-sku", tag = "books", params(Asked),
+    responses((status = 200, body = Value)))]
 async fn by_sku(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     page(library, asked, &[Projection::Items], |store, filter, _, _| {
         let items = money::by_sku(store, filter)?.into_iter();
         Ok(items
@@ -177,11 +192,14 @@ async fn by_sku(
     .await
 }
 
+/// Payments by kind
+#[utoipa::path(get, path = "/v1/sales/by-tender", tag = "books", params(Asked),
+    responses((status = 200, body = Value)))]
 async fn by_tender(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     page(library, asked, &[Projection::Tenders], |store, filter, _, _| {
         let kinds = money::by_tender(store, filter)?.into_iter();
         Ok(kinds
@@ -198,11 +216,14 @@ async fn by_tender(
     .await
 }
 
+/// Sales by stall
+#[utoipa::path(get, path = "/v1/sales/by-stall", tag = "books", params(Asked),
+    responses((status = 200, body = Value)))]
 async fn by_stall(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     page(library, asked, &[Projection::Sales], |store, filter, names, _| {
         let stalls = money::by_stall(store, filter)?.into_iter();
         Ok(stalls
@@ -219,11 +240,14 @@ async fn by_stall(
     .await
 }
 
+/// Cash drawers by stall, business day and till
+#[utoipa::path(get, path = "/v1/drawers", tag = "books", params(Asked),
+    responses((status = 200, body = Value)))]
 async fn drawers(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     page(library, asked, &[Projection::Drawers], |store, filter, names, _| {
         let drawers = money::drawers(store, filter)?.into_iter();
         Ok(drawers
@@ -243,11 +267,14 @@ async fn drawers(
     .await
 }
 
+/// Shifts and what closed them
+#[utoipa::path(get, path = "/v1/shifts", tag = "books", params(Asked),
+    responses((status = 200, body = Value)))]
 async fn shifts(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     page(library, asked, &[Projection::Drawers], |store, filter, names, asked| {
         let mut out = Items::new();
         for row in money::shifts(store, filter)? {
@@ -281,11 +308,14 @@ async fn shifts(
     .await
 }
 
+/// Closed business days
+#[utoipa::path(get, path = "/v1/days", tag = "books", params(Asked),
+    responses((status = 200, body = Value)))]
 async fn days(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     page(library, asked, &[Projection::Days, Projection::Sales], |store, filter, names, _| {
         let mut out = Items::new();
         for ((stall, day), closes) in money::closed_days(store, filter)? {
@@ -330,20 +360,29 @@ pub fn open_shifts(store: &dyn Read, stall: DeviceId, day: i32) -> Result<Vec<St
     Ok(open.map(|row| row.id.to_string()).collect())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct OfStall {
+    /// One stall's device
+    #[param(value_type = Option<String>)]
     stall: Option<DeviceId>,
 }
 
+/// The receipts of tills of this name with this number
+#[utoipa::path(get, path = "/v1/receipts/{till}/{number}", tag = "books",
+    params(("till" = String, Path, description = "the till"),
+        ("number" = u64, Path, description = "the number"), OfStall),
+    responses((status = 200, body = Value)))]
 async fn receipt(
     _: Caller,
     State(library): State<Library>,
     Path((till, number)): Path<(String, u64)>,
     Query(OfStall { stall }): Query<OfStall>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     let asked = till.clone();
-    let read = from_snapshot(library.store, move |store| {
+    let read = library.read(move |view: &View<'_>| {
+        let store = view.store;
         if !is_whole(store, Projection::Receipts)? {
             return Ok(Err(Projection::Receipts.name()));
         }
@@ -351,11 +390,12 @@ async fn receipt(
         let documents = money::receipts(store, &asked, number, stall)?;
         let receipts = documents.iter().map(|document| content(store, document, &names));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
-        let vector = books::vector(store)?.hash().to_string();
-        Ok(Ok((receipts.is_empty(), json!({ "vector": vector, "receipts": receipts }))))
+        let body = json!({ "vector": view.vector.to_string(), "receipts": receipts });
+        Ok(Ok((receipts.is_empty(), body)))
     });
-    match whole(read.await?)? {
-        (false, body) => Ok(Json(body)),
+    let At { vector, body } = read.await?;
+    match whole(body)? {
+        (false, body) => Ok(At { vector, body }),
         (true, _) => {
             Err(Problem::not_found(format!("no receipt {number} of a till {till:?} is known here")))
         }
@@ -429,15 +469,20 @@ fn sale_body(store: &dyn Read, sale: &Sale) -> Result<Value, ReadError> {
     }))
 }
 
+/// A sale, and what became of it
+#[utoipa::path(get, path = "/v1/sales/{id}", tag = "books",
+    params(("id" = String, Path, description = "the sale's event")),
+    responses((status = 200, body = Value)))]
 async fn sale(
     _: Caller,
     State(library): State<Library>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Value>, Problem> {
     let asked: EventId = id.parse().map_err(|_| {
         Problem::malformed(format!("sale {id:?} is not an event id; copy it whole"))
     })?;
-    let read = from_snapshot(library.store, move |store| {
+    let read = library.read(move |view: &View<'_>| {
+        let store = view.store;
         if !is_whole(store, Projection::Reversals)? {
             return Ok(Err(Projection::Reversals.name()));
         }
@@ -452,11 +497,12 @@ async fn sale(
         });
         body["refunded"] = json!(refunded.collect::<Vec<_>>());
         body["reversals"] = json!(fate.reversals.iter().map(reversal).collect::<Vec<_>>());
-        body["vector"] = json!(books::vector(store)?.hash().to_string());
+        body["vector"] = json!(view.vector.to_string());
         Ok(Ok(Some(body)))
     });
     let missing = || Problem::not_found(format!("sale {id} is not known here; wait for sync"));
-    whole(read.await?)?.map(Json).ok_or_else(missing)
+    let At { vector, body } = read.await?;
+    whole(body)?.map(|body| At { vector, body }).ok_or_else(missing)
 }
 
 fn state(fate: &money::Fate) -> &'static str {
