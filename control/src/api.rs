@@ -4,6 +4,7 @@
 
 mod dto;
 mod findings;
+mod gauges;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use shell::answer::{At, Shutdown};
 use shell::driver::Calls;
 use shell::extract::JsonBody;
 use shell::feed::Feed;
+use shell::metrics::{Metrics, Scrape, Scraper};
 use shell::openapi::Routes;
 use shell::problem::{Problem, ProblemBody};
 use shell::read::{Digests, Library, Verification, scope_of};
@@ -47,6 +49,8 @@ pub struct Api<E: Env> {
     pub library: Library,
     /// The change feed.
     pub feed: Feed,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The operator's token.
     pub access: Access,
     /// The world, for secrets.
@@ -73,6 +77,12 @@ impl<E: Env> FromRef<Api<E>> for Feed {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for Metrics {
+    fn from_ref(api: &Api<E>) -> Self {
+        api.metrics.clone()
+    }
+}
+
 impl<E: Env> FromRef<Api<E>> for Library {
     fn from_ref(api: &Api<E>) -> Self {
         api.library.clone()
@@ -89,6 +99,7 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .call(__path_status, status::<E>)
         .call(__path_digest, digest::<E>)
         .call(__path_verify_all, verify_all::<E>)
+        .call(__path_metrics, metrics::<E>)
         .call(__path_shutdown, shutdown::<E>)
         .merge(shell::read::routes())
         .merge(findings::routes())
@@ -216,6 +227,17 @@ async fn verify_all<E: Env>(
     State(api): State<Api<E>>,
 ) -> Result<At<Verification>, Problem> {
     shell::read::verification(&api.library).await
+}
+
+/// What this control counts, for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "about", security(("operator" = [])),
+    responses((status = 200, description = "Prometheus' text format", body = String,
+        content_type = "text/plain; version=0.0.4")))]
+async fn metrics<E: Env>(_: Scraper, State(api): State<Api<E>>) -> Result<Scrape, Problem> {
+    let (status, stalls) = standing(&api).await?;
+    let mut scrape = api.metrics.scrape(&api.calls, &api.feed);
+    gauges::fill(&mut scrape, &status, &stalls);
+    Ok(scrape)
 }
 
 /// Ends the daemon, once it has finished what it has taken

@@ -18,6 +18,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What join tokens say instead of `listen`, as stalls reach it from outside.
     pub address: Option<String>,
+    /// Whether metrics need no token on loopback.
+    pub metrics_open: bool,
 }
 
 impl Default for Config {
@@ -26,6 +28,7 @@ impl Default for Config {
             api: SocketAddr::from(([127, 0, 0, 1], 7710)),
             listen: SocketAddr::from(([0, 0, 0, 0], 7711)),
             address: None,
+            metrics_open: false,
         }
     }
 }

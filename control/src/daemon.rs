@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use shell::access::Access;
-use shell::daemon::{Opened, StartError, bind_api, endpoint, open};
+use shell::daemon::{Faces, Opened, StartError, bind_api, endpoint, open};
 use shell::driver::Driver;
 use shell::feed::Feed;
+use shell::metrics::Metrics;
 use shell::read::Library;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -71,9 +72,22 @@ pub async fn run<E: Env>(
     let address = config.public_address();
     let stop_asked = asked.clone();
     let feed = Feed::new(library.clone(), calls.commits(), None);
-    let api =
-        Api { calls, library, feed, access, env, device, merchant, address, stop: stop_asked };
-    shell::daemon::run(driver, listener, api::router(api), stop, asked).await;
+    let metrics = Metrics::new(&driver.metrics(), config.metrics_open);
+    let counting = metrics.clone();
+    let api = Api {
+        calls,
+        library,
+        feed,
+        access,
+        metrics,
+        env,
+        device,
+        merchant,
+        address,
+        stop: stop_asked,
+    };
+    let faces = Faces { listener, lan: None, router: api::router(api), metrics: counting };
+    shell::daemon::run(driver, faces, stop, asked).await;
     endpoint.close().await;
     dir.remove_api_addr().map_err(StartError::from)?;
     tracing::info!("control stopped");

@@ -33,6 +33,10 @@ pub const STAGED_A_LOG_MAX: usize = 64;
 pub const STAGED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events that a finding names; the first in order.
 pub const EVIDENCE_MAX: usize = 64;
+/// Bytes of the words that a finding calls its subject.
+pub const SUBJECT_BYTES_MAX: usize = 256;
+/// Closes of one shift that are kept; a clone alone makes more than one.
+pub const CLOSES_MAX: usize = 32;
 /// A till's and its stall's clock further apart than this are a finding, in milliseconds.
 pub const CLOCK_ODD_MS: u64 = 2 * 24 * 60 * 60 * 1000;
 /// Events that one step of a rebuild folds.
@@ -85,6 +89,8 @@ const _: () = assert!(
 const _: () = assert!(EVENT_BYTES_MAX <= u16::MAX as usize, "segment rows have u16 lengths");
 const _: () = assert!(DOCUMENT_BYTES_MAX + 512 <= EVENT_BYTES_MAX, "a document fits in an event");
 const _: () = assert!(SALE_LINES_MAX * (3 + 17 + 17) + 8 <= EVENT_BYTES_MAX, "a reversal is a row");
+const _: () = assert!(4 * (EVIDENCE_MAX * 64 + 8) <= EVENT_BYTES_MAX, "references are a row");
+const _: () = assert!(CLOSES_MAX * (64 + 18) + 16 <= EVENT_BYTES_MAX, "a shift is a row");
 const _: () = assert!(EVIDENCE_MAX * 64 + 1024 <= EVENT_BYTES_MAX, "a finding is a row, an event");
 const _: () = assert!(
     SALE_LINES_MAX as i128 * AMOUNT_MAX as i128 * 4 < i64::MAX as i128,

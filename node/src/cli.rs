@@ -2,6 +2,7 @@
 //! its API; `verify` also works on a directory at rest.
 
 mod goods;
+mod till;
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 use shell::findings::FindingsCommand;
+use shell::lan::TillApi;
 use shell::read::{ItemStock, StockPage};
-use transport::env::Env;
 
 use crate::api::dto::StatusBody;
 use crate::config::{self, Flags};
@@ -81,6 +82,26 @@ enum Command {
     /// What does not fit together, until somebody settles it
     #[command(subcommand)]
     Findings(FindingsCommand),
+    /// Move cash into or out of the operator's drawer
+    Cash {
+        /// Which way
+        #[arg(value_parser = ["in", "out", "drop"])]
+        direction: String,
+        /// Minor units
+        amount: i64,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// The idempotency key; a repeated one does not move it twice [default: drawn at random]
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Close a business day
+    #[command(subcommand)]
+    Day(DayCommand),
+    /// Show a receipt, or print another copy of one
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -100,6 +121,43 @@ enum TillCommand {
     Add {
         /// The till's name
         name: String,
+    },
+    /// Show where tills on the LAN reach the node, and the certificate for them to pin
+    Certificate,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DayCommand {
+    /// State what was counted over all drawers; no sale for the day is taken after this
+    Close {
+        /// Minor units counted
+        #[arg(long)]
+        counted: i64,
+        /// The business day, as in 2017-01-01 [default: today in UTC]
+        #[arg(long)]
+        day: Option<String>,
+        /// The idempotency key [default: drawn at random]
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// Show the receipts of a till with this number
+    Show {
+        /// The till
+        till: String,
+        /// The number
+        number: u64,
+    },
+    /// Count a copy of a sale's or refund's receipt, and show it
+    Reprint {
+        /// The sale or refund
+        document: String,
+        /// The idempotency key; a repeated one does not count twice [default: drawn at random]
+        #[arg(long)]
+        key: Option<String>,
     },
 }
 
@@ -143,6 +201,18 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
             show(cli, &answer, &words);
         }
+        Command::Cash { direction, amount, reason, key } => {
+            let moved = till::cash(data, direction, *amount, reason, key.as_deref()).await?;
+            show(cli, &moved.json, &moved.words);
+        }
+        Command::Day(command) => {
+            let closed = till::day(data, command).await?;
+            show(cli, &closed.json, &closed.words);
+        }
+        Command::Receipt(command) => {
+            let receipt = till::receipt(data, command).await?;
+            show(cli, &receipt.json, &receipt.words);
+        }
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });
@@ -154,6 +224,14 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let answer: Value = Client::open(data)?.post("/v1/tills", &body).await?;
             let token = answer["token"].as_str().unwrap_or_default();
             show(cli, &answer, &format!("till {name}: token {token}"));
+        }
+        Command::Till(TillCommand::Certificate) => {
+            let answer: TillApi = Client::open(data)?.get("/v1/till-api").await?;
+            let TillApi { address, hosts, fingerprint, certificate } = &answer;
+            let hosts = hosts.join(", ");
+            let words =
+                format!("https on {address} as {hosts}\nSHA-256 {fingerprint}\n{certificate}");
+            show(cli, &serde_json::to_value(&answer)?, words.trim_end());
         }
     }
     Ok(Exit::Ok)
@@ -188,7 +266,7 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
         due = due.checked_add(amount).context("the amounts are too large")?;
         bodies.push(json!({ "sku": sku, "quantity": quantity, "amount": amount }));
     }
-    let (key, at) = stamp(key)?;
+    let (at, key) = till::now_and_key(key)?;
     let body = json!({
         "sold_at": at,
         "currency": summary["currency"],
@@ -199,17 +277,6 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
     let words = format!("sold {} for {} minor units", answer["sale"], answer["total"]);
     show(cli, &answer, &words);
     Ok(())
-}
-
-/// The idempotency key, drawn if none is given, and the time, of a request made now.
-fn stamp(key: Option<&str>) -> anyhow::Result<(String, String)> {
-    let env = RealEnv::new()?;
-    let mut random = [0; 8];
-    env.fill_random(&mut random);
-    let key = key.map_or_else(|| engine::hex::encode(&random), str::to_owned);
-    let wall_ms = i64::try_from(env.now().wall_ms)?;
-    let at = jiff::Timestamp::from_millisecond(wall_ms)?.to_string().replace('Z', "+00:00");
-    Ok((key, at))
 }
 
 async fn stock(cli: &Cli, sku: Option<&str>) -> anyhow::Result<()> {

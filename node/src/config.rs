@@ -1,6 +1,6 @@
 //! Configuration: defaults, then the file, then the environment, then flags.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use engine::ids::DeviceId;
@@ -28,6 +28,16 @@ pub struct Config {
     pub amount_max: i64,
     /// Whether SKUs that the catalogue does not know may be sold.
     pub open_items: bool,
+    /// Where tills on the LAN reach the API, over TLS; nowhere if absent.
+    pub till_listen: Option<SocketAddr>,
+    /// What tills call this node there, besides that address.
+    pub till_hosts: Vec<String>,
+    /// A certificate chain in PEM, instead of the one made at the first start.
+    pub till_certificate: Option<PathBuf>,
+    /// Its key.
+    pub till_key: Option<PathBuf>,
+    /// Whether metrics need no token on loopback.
+    pub metrics_open: bool,
 }
 
 impl Default for Config {
@@ -39,6 +49,11 @@ impl Default for Config {
             peers: Vec::new(),
             amount_max: 100_000_000,
             open_items: false,
+            till_listen: None,
+            till_hosts: Vec::new(),
+            till_certificate: None,
+            till_key: None,
+            metrics_open: false,
         }
     }
 }
@@ -66,6 +81,14 @@ pub struct Flags {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub open_items: bool,
+    /// Where tills on the LAN reach the API, over TLS
+    #[arg(long, value_name = "IP:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub till_listen: Option<SocketAddr>,
+    /// What tills call this node there; may be given several times
+    #[arg(long = "till-host", value_name = "NAME")]
+    #[serde(skip_serializing_if = "Vec::is_empty", rename = "till_hosts")]
+    pub till_host: Vec<String>,
 }
 
 /// The configuration cannot be used.
@@ -119,7 +142,41 @@ pub fn read(data: &Path, file: Option<&Path>, flags: &Flags) -> Result<Config, C
     for address in config.control.iter().chain(&config.peers) {
         check_address(address)?;
     }
+    check_tills(&config)?;
     Ok(config)
+}
+
+/// The listener for tills has a name, plain names alone, and a certificate with its key or neither.
+fn check_tills(config: &Config) -> Result<(), ConfigError> {
+    let wrong = |field, found: String, mend| Err(ConfigError::Nonsense { field, found, mend });
+    let shown = |path: &Option<PathBuf>| {
+        path.as_ref().map_or_else(|| "absent".to_owned(), |path| path.display().to_string())
+    };
+    match (&config.till_certificate, &config.till_key) {
+        (Some(_), None) => {
+            return wrong("till_key", shown(&None), "name the certificate's key too");
+        }
+        (None, Some(_)) => {
+            return wrong("till_certificate", shown(&None), "name the key's certificate too");
+        }
+        _ => {}
+    }
+    let is_name = |host: &str| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+            || !host.is_empty() && host.len() <= 253 && host.bytes().all(letter)
+    };
+    if let Some(host) = config.till_hosts.iter().find(|host| !is_name(host)) {
+        let mend = "write names or addresses without a port, as in stall.lan";
+        return wrong("till_hosts", host.clone(), mend);
+    }
+    match config.till_listen {
+        Some(listen) if listen.ip().is_unspecified() && config.till_hosts.is_empty() => {
+            let mend = "give an address of this machine, or say in till_hosts what tills call it";
+            wrong("till_listen", listen.to_string(), mend)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `HOST:PORT`, or `HOST:PORT#DEVICE`.
@@ -141,6 +198,13 @@ impl Config {
     /// What the core needs to know.
     pub fn settings(&self) -> Settings {
         Settings { amount_max: self.amount_max, open_items: self.open_items }
+    }
+
+    /// What the listener for tills on the LAN is set to; `None` where there is none.
+    pub fn tills(&self) -> Option<shell::lan::Settings> {
+        let certificate = self.till_certificate.clone().zip(self.till_key.clone());
+        let hosts = self.till_hosts.clone();
+        self.till_listen.map(|listen| shell::lan::Settings { listen, hosts, certificate })
     }
 }
 
@@ -188,5 +252,30 @@ mod tests {
     #[test]
     fn a_negative_maximum_is_refused() {
         assert!(matches!(with("amount_max = -1"), Err(ConfigError::Nonsense { .. })));
+    }
+
+    #[test]
+    fn a_listener_for_tills_without_a_name_is_refused() {
+        assert!(matches!(with("till_listen = \"0.0.0.0:1\""), Err(ConfigError::Nonsense { .. })));
+        assert!(with("till_listen = \"0.0.0.0:1\"\ntill_hosts = [\"a.lan\"]").is_ok());
+        assert!(with("till_listen = \"192.0.2.7:1\"").is_ok());
+    }
+
+    #[test]
+    fn a_host_with_a_port_or_a_scheme_is_refused() {
+        for host in ["a.lan:1", "https://a.lan", "", "a b", "*.lan"] {
+            let found = with(&format!("till_hosts = [\"{host}\"]"));
+            assert!(matches!(found, Err(ConfigError::Nonsense { .. })), "{host}");
+        }
+        for host in ["a.lan", "192.0.2.7", "[2001:db8::7]", "2001:db8::7"] {
+            assert!(with(&format!("till_hosts = [\"{host}\"]")).is_ok(), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused() {
+        for text in ["till_key = \"k.pem\"", "till_certificate = \"c.pem\""] {
+            assert!(matches!(with(text), Err(ConfigError::Nonsense { .. })), "{text}");
+        }
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use engine::replica::Replica;
 use shell::access::Access;
-use shell::daemon::{Opened, StartError, bind_api, endpoint, open};
+use shell::daemon::{Faces, Opened, StartError, bind_api, endpoint, open};
 use shell::driver::{Dial, Driver};
 use shell::feed::Feed;
+use shell::lan::{self, TillApi};
+use shell::metrics::Metrics;
 use shell::read::Library;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -62,6 +64,16 @@ pub async fn run<E: Env>(
     let operator = dir.admin_token_or_new(&env).map_err(StartError::from)?;
     let access = Access::new(operator.hash(), stall.tills()?);
     let endpoint = endpoint(&env, &seed, config.listen)?;
+    let lan = match config.tills() {
+        Some(settings) => {
+            Some(lan::Listener::bind(&dir, &settings).await.map_err(StartError::from)?)
+        }
+        None => None,
+    };
+    let till_api = lan.as_ref().map(|lan| lan.about().clone());
+    if let Some(TillApi { address, fingerprint, .. }) = &till_api {
+        tracing::info!(%address, %fingerprint, "tills on the LAN are served");
+    }
     let listener = bind_api(&dir, config.api).await?;
     tracing::info!(api = %config.api, listen = %config.listen, data = %data.display(), "node runs");
 
@@ -70,8 +82,11 @@ pub async fn run<E: Env>(
     driver.connect(&endpoint, dials);
     let asked = Arc::new(Notify::new());
     let feed = Feed::new(library.clone(), calls.commits(), tills_see);
-    let api = Api { calls, library, feed, access, env, stop: asked.clone() };
-    shell::daemon::run(driver, listener, api::router(api), stop, asked).await;
+    let metrics = Metrics::new(&driver.metrics(), config.metrics_open);
+    let (counting, stop_asked) = (metrics.clone(), asked.clone());
+    let api = Api { calls, library, feed, access, metrics, till_api, env, stop: stop_asked };
+    let faces = Faces { listener, lan, router: api::router(api), metrics: counting };
+    shell::daemon::run(driver, faces, stop, asked).await;
     endpoint.close().await;
     dir.remove_api_addr().map_err(StartError::from)?;
     tracing::info!("node stopped");

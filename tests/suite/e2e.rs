@@ -16,6 +16,10 @@
 //! | [`goods`] | goods between stalls, set aside and counted |
 //! | [`reversals`] | refunds and voids |
 //! | [`findings`] | what does not fit together, and its settling |
+//! | [`money`] | receipts, drawers, closed days, reports |
+//! | [`feed`] | the change feed |
+//! | [`lan`] | a till on the LAN, over TLS |
+//! | [`metrics`] | what daemons count |
 //! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
@@ -24,11 +28,15 @@
 
 mod clones;
 mod directories;
+mod feed;
 mod findings;
 mod goods;
 mod harness;
 mod joining;
 mod kills;
+mod lan;
+mod metrics;
+mod money;
 mod neighbours;
 mod openapi;
 mod outages;

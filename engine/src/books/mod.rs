@@ -4,6 +4,7 @@
 
 pub mod findings;
 pub mod goods;
+pub mod money;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

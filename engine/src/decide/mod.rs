@@ -2,6 +2,7 @@
 //!
 //! Refusal happens here, before the append; what was appended always counts. Nothing here writes.
 
+mod cash;
 mod goods;
 mod reversal;
 mod sale;
@@ -13,12 +14,16 @@ use thiserror::Error;
 
 use crate::event::Payload;
 use crate::event::sale::{Key, KeyNumber};
+use crate::ids::EventId;
 use crate::limits::{NAME_BYTES_MAX, QUANTITY_MAX};
 use crate::projections::Projection;
 use crate::replica::Replica;
 use crate::replica::own_book::BookError;
 use crate::store::ReadError;
 
+pub use cash::{
+    cash, close_day, close_shift, copy_number, day_open, open_shift, reprint, shift_of,
+};
 pub use goods::{
     counted, dispatched, fulfilled, goods, released, reserved, returned, spoiled, taken_in,
 };
@@ -124,6 +129,9 @@ pub enum Refusal {
     /// There is no book to hold a count against.
     #[error(transparent)]
     Book(#[from] BookError),
+    /// The business day was closed.
+    #[error("the business day was closed by event {0}; count it for the next business day")]
+    DayClosed(EventId),
     /// A projection that the decision needs is being rebuilt.
     #[error("the {projection} books are being rebuilt, {done} of {total} events; try again soon")]
     Rebuilding {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::sale::tenders;
-use super::{Refusal, Rules, amount, count, currency, key, needs};
+use super::{Refusal, Rules, amount, count, currency, day_open, key, needs};
 use crate::event::codec;
 use crate::event::sale::Sale;
 use crate::event::{Payload, Refund, Void};
@@ -24,6 +24,7 @@ pub fn refund(
     key(&refund.key)?;
     currency(refund.currency, rules)?;
     count("lines", refund.lines.len(), SALE_LINES_MAX)?;
+    day_open(refund.business_day, scope, replica)?;
     let sale = original(&refund.sale, replica)?;
     let done = reversal(scope, &refund.sale, replica)?;
     if done.voided {
@@ -58,7 +59,7 @@ pub fn refund(
 /// Checks a void: a sale of this stall that was neither voided nor refunded.
 pub fn void(void: &Void, scope: Scope, replica: &Replica) -> Result<(), Refusal> {
     key(&void.key)?;
-    original(&void.sale, replica)?;
+    let sale = original(&void.sale, replica)?;
     let own = replica.own_log(scope, crate::ids::Lane::Ledger).id();
     let done = reversal(scope, &void.sale, replica)?;
     let what = if void.sale.log != own {
@@ -69,6 +70,8 @@ pub fn void(void: &Void, scope: Scope, replica: &Replica) -> Result<(), Refusal>
         "the sale was voided before"
     } else if !done.refunded.is_empty() {
         "part of the sale was refunded; refund the rest instead"
+    } else if let Err(Refusal::DayClosed(_)) = day_open(sale.business_day, scope, replica) {
+        "the sale's business day was closed; refund it instead"
     } else {
         return Ok(());
     };

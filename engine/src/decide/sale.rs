@@ -28,6 +28,13 @@ pub fn sale(
             return Err(Refusal::UnknownSku { line: at, sku: line.sku.clone() });
         }
     }
+    for at in &sale.accepted_offline {
+        let tender = sale.tenders.get(usize::from(*at));
+        if tender.is_none_or(|tender| tender.kind != TenderKind::Card) {
+            let text = format!("tenders[{at}].offline is for cards alone; leave it out");
+            return Err(Refusal::BadReference(text));
+        }
+    }
     amount("tip".to_owned(), sale.tip, rules)?;
     let due = sale.total().and_then(|total| total.checked_add(sale.tip));
     tenders(&sale.tenders, due.unwrap_or(i64::MAX), rules, true)

@@ -8,11 +8,7 @@ use std::collections::BTreeSet;
 
 use super::codec::{decode_event, encode, encode_event, kind_name};
 use super::sale::{Key, KeyNumber, Line, Quantity, Sale, Tender, TenderKind};
-use super::{
-    CatalogueChanged, CountLine, EpochOpened, Event, GoodsDispatched, GoodsLine, GoodsReceived,
-    GoodsReserved, GoodsReturned, GoodsSpoiled, GoodsTakenIn, Payload, Refund, RefundLine,
-    ReservationExpired, ReservationReleased, StockCounted, TelemetrySample, Unknown, Void,
-};
+use super::*;
 use crate::authority::{
     Charter, ForkProof, ForkSide, Grant, Receipt, Revocation, Role, SignedDocument,
 };
@@ -254,9 +250,48 @@ fn a_sale_completed() {
 }
 
 #[test]
+fn a_sale_and_a_refund_in_version_2() {
+    let sale = Sale {
+        receipt: 70_000,
+        reservation: Some(sale_id()),
+        promised: vec![0, 1],
+        line_bundles: vec![(1, Hash([0xb1; 32]))],
+        accepted_offline: vec![1],
+        ..sale()
+    };
+    check_event(golden!("event-04-v2"), "sale-completed", Payload::SaleCompleted(sale));
+    let refund = Refund { receipt: 251, restored: vec![0], ..refund() };
+    check_event(golden!("event-05-v2"), "sale-refunded", Payload::SaleRefunded(refund));
+}
+
+#[test]
+fn cash_shifts_days_and_reprints() {
+    let (at_ms, business_day, currency) = (1_700_000_500_000, 19_675, *b"EUR");
+    let reprint = ReceiptReprinted { key: counter(26), at_ms, document: sale_id() };
+    check_event(golden!("event-26-v1"), "receipt-reprinted", Payload::ReceiptReprinted(reprint));
+    let (direction, amount, reason) = (CashDirection::PaidOut, 1_250, "ice".to_owned());
+    let key = counter(27);
+    let cash = CashMoved { key, at_ms, business_day, currency, direction, amount, reason };
+    check_event(golden!("event-27-v1"), "cash-moved", Payload::CashMoved(cash));
+    let (key, cashier, float) = (counter(28), "zoe".to_owned(), 10_000);
+    let opened = ShiftOpened { key, at_ms, business_day, currency, cashier, float };
+    check_event(golden!("event-28-v1"), "shift-opened", Payload::ShiftOpened(opened));
+    let (key, shift, counted, expected) = (counter(29), sale_id(), 12_345, -1);
+    let closed = ShiftClosed { key, at_ms, shift, counted, expected };
+    check_event(golden!("event-29-v1"), "shift-closed", Payload::ShiftClosed(closed));
+    let (key, business_day, expected) = (counter(30), -1, 12_346);
+    let closed = DayClosed { key, at_ms, business_day, currency, counted, expected };
+    check_event(golden!("event-30-v1"), "day-closed", Payload::DayClosed(closed));
+}
+
+#[test]
 fn a_sale_refunded() {
+    check_event(golden!("event-05-v1"), "sale-refunded", Payload::SaleRefunded(refund()));
+}
+
+fn refund() -> Refund {
     let line = RefundLine { line: 1, sku: "tea".to_owned(), quantity: 500, amount: 83 };
-    let refund = Refund {
+    Refund {
         key: counter(1_001),
         sale: sale_id(),
         at_ms: 1_700_000_100_000,
@@ -267,8 +302,7 @@ fn a_sale_refunded() {
         restock: true,
         receipt: 0,
         restored: Vec::new(),
-    };
-    check_event(golden!("event-05-v1"), "sale-refunded", Payload::SaleRefunded(refund));
+    }
 }
 
 #[test]

@@ -59,8 +59,10 @@ pub struct Void {
 }
 
 impl Refund {
-    /// Takes the SKUs of an earlier statement of the same refund, where the lines agree.
+    /// Takes what the stall chose in an earlier statement of the same refund: its receipt, and the
+    /// SKUs where the lines agree.
     pub fn fill_from(&mut self, earlier: &Self) {
+        self.receipt = earlier.receipt;
         for (line, was) in self.lines.iter_mut().zip(&earlier.lines) {
             if line.line == was.line {
                 line.sku.clone_from(&was.sku);

@@ -137,6 +137,28 @@ impl Sale {
         self.lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.amount))
     }
 
+    /// The amounts charged, without the tip, whatever they come to.
+    pub fn amount(&self) -> i128 {
+        self.lines.iter().map(|line| i128::from(line.amount)).sum()
+    }
+
+    /// Change given in cash: what the tenders exceed amounts and tip by. Negative where they fall
+    /// short, which no till may state and a hostile device might.
+    pub fn change(&self) -> i128 {
+        let tendered: i128 = self.tenders.iter().map(|tender| i128::from(tender.amount)).sum();
+        tendered - self.amount() - i128::from(self.tip)
+    }
+
+    /// Cash that stayed in the drawer: cash tenders less change.
+    pub fn cash(&self) -> i128 {
+        cash(&self.tenders) - self.change()
+    }
+
+    /// Takes what the stall chose in an earlier statement of the same sale.
+    pub fn fill_from(&mut self, earlier: &Self) {
+        self.receipt = earlier.receipt;
+    }
+
     /// The bundle that a line's amount came from.
     pub fn bundle_of(&self, line: u16) -> Option<Hash> {
         let other = self.line_bundles.iter().find(|(at, _)| *at == line);
@@ -147,4 +169,10 @@ impl Sale {
     pub fn tendered(&self) -> Option<i64> {
         self.tenders.iter().try_fold(0_i64, |sum, tender| sum.checked_add(tender.amount))
     }
+}
+
+/// The cash among tenders.
+pub fn cash(tenders: &[Tender]) -> i128 {
+    let cash = tenders.iter().filter(|tender| tender.kind == TenderKind::Cash);
+    cash.map(|tender| i128::from(tender.amount)).sum()
 }

@@ -8,6 +8,7 @@
 //! ```text
 //! row     0 | finding id 32                        value  [`Finding`]
 //! row     1 | finding id 32 | evidence event 48    value  the event that settled it
+//! row     2 | event named 48                       value  what names it; see `references`
 //!
 //! finding id      H("tentpole v1 finding", rule u8 | subject)
 //! ```
@@ -20,7 +21,7 @@ use crate::event::{Event, FindingResolved, Payload};
 use crate::hash::{self, Hash};
 use crate::ids::{EventId, Scope};
 use crate::keys::{self, Range};
-use crate::limits::{CLOCK_ODD_MS, EVIDENCE_MAX};
+use crate::limits::{CLOCK_ODD_MS, EVIDENCE_MAX, SUBJECT_BYTES_MAX};
 use crate::store::ReadError;
 
 /// What is wrong. The numbers are part of a finding's id.
@@ -83,6 +84,13 @@ impl Finding {
         evidence.sort_unstable();
         evidence.dedup();
         evidence.truncate(EVIDENCE_MAX);
+        // A till's name in a hostile event is as long as events are, and this must be a row.
+        let mut subject = subject;
+        let mut end = subject.len().min(SUBJECT_BYTES_MAX);
+        while !subject.is_char_boundary(end) {
+            end -= 1;
+        }
+        subject.truncate(end);
         Self { rule, subject, evidence, money: 0, quantity: 0 }
     }
 }
@@ -90,12 +98,6 @@ impl Finding {
 /// The id of the finding of a rule about a subject.
 pub fn id(rule: Rule, subject: &[u8]) -> Hash {
     hash::FINDING.of(&[&[rule as u8], subject])
-}
-
-/// The subject of a bad reference: the event named, and the kind of those that name it. Each kind
-/// has a finding of its own, because its projection alone knows who named what.
-pub fn reference(named: &EventId, by_kind: u16) -> Vec<u8> {
-    [event_key(named).as_slice(), &by_kind.to_be_bytes()].concat()
 }
 
 /// Writes what a rule says of a subject now; `None` when nothing is wrong.
@@ -120,7 +122,9 @@ pub fn put(
 pub fn fold(books: &mut dyn Books, origin: &Origin, event: &Event) -> Result<(), ReadError> {
     super::reversals::judge(books, origin, event)?;
     super::receipts::judge(books, origin, event)?;
+    super::drawers::judge(books, origin, event)?;
     super::days::judge(books, origin, event)?;
+    super::references::judge(books, origin, event)?;
     super::rights::judge(books, origin, event)?;
     super::transfers::judge(books, origin, event)?;
     judge_key(books, origin, event)?;

@@ -8,6 +8,7 @@
 //! `rows` say where rows are, and `judge` re-examines what an event could have made a finding.
 
 pub mod bundles;
+mod day;
 pub mod days;
 pub mod digest;
 pub mod drawers;
@@ -16,6 +17,7 @@ pub mod findings;
 pub mod hours;
 pub mod items;
 pub mod receipts;
+mod references;
 pub mod reversals;
 pub mod rights;
 pub mod sales;
@@ -32,6 +34,9 @@ use crate::event::{Event, Payload, Void};
 use crate::ids::{DeviceId, EventId, Lane, Log, Scope};
 use crate::keys::{self, Range};
 use crate::store::{ReadError, Row};
+
+pub use day::DayKey;
+use day::{day_rows, read_day_key};
 
 /// Every projection, with its ordinal on disk. An ordinal is never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

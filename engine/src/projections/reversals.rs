@@ -20,9 +20,6 @@ use crate::keys;
 use crate::limits::{EVIDENCE_MAX, SALE_LINES_MAX};
 use crate::store::ReadError;
 
-/// The kind of event that may name something that is no sale.
-const SALE_REFUNDED: u16 = 5;
-
 /// What happened to a sale after it was rung up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reversal {
@@ -100,23 +97,19 @@ fn judge_sale(books: &mut dyn Books, scope: Scope, sale: &EventId) -> Result<(),
     let Some(row) = books.row(&key)? else { return Ok(()) };
     let reversal: Reversal = super::read(Some(row))?;
     let subject = event_key(sale);
-    let (mut over, mut wrong) = (None, None);
-    if let Some((_, event)) = books.event(sale)?.filter(|(log, _)| here(log, scope)) {
-        match event.payload {
-            Payload::SaleCompleted(original) => over = too_much(&original, &reversal),
-            _ => wrong = Some(()),
-        }
+    let mut over = None;
+    if let Some((_, event)) = books.event(sale)?.filter(|(log, _)| here(log, scope))
+        && let Payload::SaleCompleted(original) = event.payload
+    {
+        over = too_much(&original, &reversal);
     }
     let evidence = evidence(books, &key)?;
     let mut finding = Finding::new(Rule::OverRefund, sale.to_string(), evidence);
-    let bad = Finding { rule: Rule::BadReference, ..finding.clone() };
     let over = over.map(|(quantity, money)| {
         (finding.quantity, finding.money) = (quantity, money);
         finding
     });
-    findings::put(books, scope, Rule::OverRefund, &subject, over)?;
-    let subject = findings::reference(sale, SALE_REFUNDED);
-    findings::put(books, scope, Rule::BadReference, &subject, wrong.map(|()| bad))
+    findings::put(books, scope, Rule::OverRefund, &subject, over)
 }
 
 fn here(log: &Log, scope: Scope) -> bool {

@@ -143,6 +143,11 @@ pub fn rows(scope: Scope) -> Range {
     keys::prefix(super::row(Projection::Sales, scope, &[]))
 }
 
+/// The rows of a stall from one business day to another, both included.
+pub fn rows_of(scope: Scope, stall: &DeviceId, days: (i32, i32)) -> Range {
+    super::day_rows(Projection::Sales, scope, &[], stall, days)
+}
+
 /// Reads a row.
 pub fn read(key: &[u8], value: &[u8]) -> Option<Day> {
     let (_, _, rest) = keys::read_row(key)?;

@@ -89,12 +89,7 @@ fn judge_dispatch(books: &mut dyn Books, scope: Scope, id: &EventId) -> Result<(
     if log.scope != scope || log.lane != Lane::Ledger {
         return Ok(());
     }
-    let about = |rule| Finding::new(rule, id.to_string(), taken.events.iter().copied());
-    let Payload::GoodsDispatched(dispatched) = event.payload else {
-        let subject = findings::reference(id, GOODS_TAKEN_IN);
-        let finding = Some(about(Rule::BadReference));
-        return findings::put(books, scope, Rule::BadReference, &subject, finding);
-    };
+    let Payload::GoodsDispatched(dispatched) = event.payload else { return Ok(()) };
     let (short, over) = off(books, scope, id, &dispatched, taken.total)?;
     for (rule, quantity) in [(Rule::TransferShort, short), (Rule::TransferOver, over)] {
         let evidence = taken.events.iter().copied().chain([*id]);
@@ -127,9 +122,6 @@ fn off(
     let settled = books.row(&taker_key(scope, id, &dispatched.to))?.is_some();
     Ok((if settled { short } else { 0 }, total - arrived))
 }
-
-/// The kind of event that names a dispatch.
-const GOODS_TAKEN_IN: u16 = 12;
 
 const OPEN: u8 = 0;
 const TAKEN: u8 = 1;

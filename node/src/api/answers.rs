@@ -7,7 +7,7 @@ use crate::core::Written;
 
 /// A sale that stands.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({ "sale": "...", "total": 398, "change": 0 }))]
+#[schema(example = json!({ "sale": "...", "total": 398, "change": 0, "receipt": 17 }))]
 pub(super) struct SaleAnswer {
     /// Its event's id.
     sale: String,
@@ -15,6 +15,8 @@ pub(super) struct SaleAnswer {
     total: i64,
     /// Change due, in minor units.
     change: i64,
+    /// The number on its receipt; null on sales of before there were numbers.
+    receipt: Option<u64>,
 }
 
 /// A refund that stands.
@@ -24,6 +26,8 @@ pub(super) struct RefundAnswer {
     refund: String,
     /// What is paid back, in minor units.
     total: i64,
+    /// The number on its receipt; null on refunds of before there were numbers.
+    receipt: Option<u64>,
 }
 
 /// A void that stands.
@@ -58,13 +62,14 @@ pub(super) struct LinkAnswer {
 
 impl SaleAnswer {
     pub(super) fn new(written: &Written) -> Self {
-        Self { sale: written.id.to_string(), total: written.total, change: written.change }
+        let Written { total, change, .. } = *written;
+        Self { sale: written.id.to_string(), total, change, receipt: receipt(written) }
     }
 }
 
 impl RefundAnswer {
     pub(super) fn new(written: &Written) -> Self {
-        Self { refund: written.id.to_string(), total: written.total }
+        Self { refund: written.id.to_string(), total: written.total, receipt: receipt(written) }
     }
 }
 
@@ -78,4 +83,9 @@ impl GoodsAnswer {
     pub(super) fn new(written: &Written) -> Self {
         Self { goods_received: written.id.to_string() }
     }
+}
+
+/// The number on a document's receipt, if it has one.
+fn receipt(written: &Written) -> Option<u64> {
+    Some(written.receipt).filter(|number| *number > 0)
 }

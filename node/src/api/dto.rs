@@ -9,6 +9,7 @@ use engine::hash::Hash;
 use engine::ids::EventId;
 use engine::replica::append::AppendError;
 use serde::{Deserialize, Serialize};
+use shell::lan::TillApi;
 use shell::paths::WireBytes;
 use shell::problem::Problem;
 use shell::read::Rebuilding;
@@ -83,6 +84,9 @@ struct TenderBody {
     /// In minor units.
     #[schema(example = 199)]
     amount: i64,
+    /// A card that was accepted while no acquirer could be asked.
+    #[serde(default)]
+    offline: bool,
 }
 
 /// A refund, as a till sends it.
@@ -200,6 +204,16 @@ pub struct StatusBody {
     disputed: u64,
     /// UDP payload since the start.
     wire: WireBytes,
+    /// How tills on the LAN reach the node.
+    till_api: Option<TillApiBody>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct TillApiBody {
+    /// The listener's address.
+    address: String,
+    /// SHA-256 of its certificate, for tills to pin.
+    fingerprint: String,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -242,7 +256,7 @@ struct ForkBody {
 
 impl StatusBody {
     /// The status as the API states it.
-    pub fn new(status: &Status, wire: WireBytes) -> Self {
+    pub fn new(status: &Status, wire: WireBytes, till_api: Option<&TillApi>) -> Self {
         let peers = status.peers.iter().map(|peer| PeerBody {
             device: peer.device.to_string(),
             name: peer.name.clone(),
@@ -273,6 +287,10 @@ impl StatusBody {
             rebuilding: status.rebuilding.as_ref().map(Rebuilding::from),
             disputed: status.disputed,
             wire,
+            till_api: till_api.map(|TillApi { address, fingerprint, .. }| TillApiBody {
+                address: address.clone(),
+                fingerprint: fingerprint.clone(),
+            }),
         }
     }
 
@@ -301,6 +319,9 @@ impl StatusBody {
                 peer.name, peer.behind, peer.last_seen_ms
             ));
         }
+        if let Some(TillApiBody { address, fingerprint }) = &self.till_api {
+            out.push_str(&format!("  tills on the LAN at {address}, certificate {fingerprint}\n"));
+        }
         for fork in &self.forks {
             out.push_str(&format!(
                 "  FORK: device {} has two branches after event {} of its {} lane; its disk was \
@@ -325,6 +346,8 @@ impl SaleBody {
             discount: line.discount,
             tax: line.tax,
         });
+        let offline = self.tenders.iter().zip(0_u8..).filter(|(tender, _)| tender.offline);
+        let accepted_offline = offline.map(|(_, at)| at).collect();
         let sale = Sale {
             key,
             cashier: self.cashier,
@@ -337,6 +360,7 @@ impl SaleBody {
             tenders: tenders(self.tenders),
             tip: self.tip,
             reservation: self.reservation.map(|id| event_id("reservation", &id)).transpose()?,
+            accepted_offline,
             ..Sale::default()
         };
         Ok(Request::Sale(sale, zero))
@@ -346,6 +370,10 @@ impl SaleBody {
 impl RefundBody {
     pub(super) fn into_request(self, key: Key, currency: [u8; 3]) -> Result<Request, Problem> {
         let at = time::time("at", &self.at)?;
+        if let Some(at) = self.tenders.iter().position(|tender| tender.offline) {
+            let text = format!("tenders[{at}].offline is for sales alone; leave it out");
+            return Err(Problem::malformed(text));
+        }
         let lines = self.lines.into_iter().map(|line| RefundLine {
             line: line.line,
             sku: String::new(),

@@ -3,8 +3,10 @@
 //! `docs/api.md` describes every call.
 
 mod answers;
+mod cash;
 pub mod dto;
 mod findings;
+mod gauges;
 pub mod goods;
 mod time;
 
@@ -22,8 +24,10 @@ use shell::driver::Calls;
 use shell::extract::JsonBody;
 use shell::feed::Feed;
 use shell::idempotency::key;
+use shell::lan::TillApi;
+use shell::metrics::{Metrics, Scrape, Scraper};
 use shell::openapi::{IdempotencyKey, Routes};
-use shell::problem::Problem;
+use shell::problem::{Problem, ProblemBody};
 use shell::read::{Digests, Library, Verification};
 use transport::env::Env;
 
@@ -40,8 +44,12 @@ pub struct Api<E: Env> {
     pub library: Library,
     /// The change feed.
     pub feed: Feed,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The tokens.
     pub access: Access,
+    /// How tills on the LAN reach it; absent where they do not.
+    pub till_api: Option<TillApi>,
     /// The world, for new tokens.
     pub env: E,
     /// Ends the daemon.
@@ -60,6 +68,12 @@ impl<E: Env> FromRef<Api<E>> for Feed {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for Metrics {
+    fn from_ref(api: &Api<E>) -> Self {
+        api.metrics.clone()
+    }
+}
+
 impl<E: Env> FromRef<Api<E>> for Library {
     fn from_ref(api: &Api<E>) -> Self {
         api.library.clone()
@@ -75,11 +89,14 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .call(__path_receive, receive::<E>)
         .call(__path_add_till, add_till::<E>)
         .call(__path_set_link, set_link::<E>)
+        .call(__path_till_api, till_api::<E>)
         .call(__path_status, status::<E>)
         .call(__path_digest, digest::<E>)
         .call(__path_verify_all, verify_all::<E>)
+        .call(__path_metrics, metrics::<E>)
         .call(__path_shutdown, shutdown::<E>)
         .merge(goods::routes())
+        .merge(cash::routes())
         .merge(shell::read::routes())
         .merge(findings::routes())
         .merge(shell::feed::routes())
@@ -151,18 +168,25 @@ async fn receive<E: Env>(
 async fn write<E: Env, A: Serialize>(
     api: &Api<E>,
     request: Request,
-    answer: impl Fn(&Written) -> A,
+    body: impl Fn(&Written) -> A,
 ) -> Result<Response, Problem> {
+    let written = written(api, request).await?;
+    Ok(answer(&written, body(&written)))
+}
+
+async fn written<E: Env>(api: &Api<E>, request: Request) -> Result<Written, Problem> {
     match ask(api, Call::Write(request)).await? {
-        Answer::Written(written) => {
-            let replayed = written.replayed.then_some([("idempotent-replayed", "true")]);
-            let answer = (StatusCode::CREATED, Json(answer(&written)));
-            Ok(match replayed {
-                Some(header) => (header, answer).into_response(),
-                None => answer.into_response(),
-            })
-        }
+        Answer::Written(written) => Ok(written),
         other => Err(unexpected(&other)),
+    }
+}
+
+fn answer(written: &Written, body: impl Serialize) -> Response {
+    let replayed = written.replayed.then_some([("idempotent-replayed", "true")]);
+    let answer = (StatusCode::CREATED, Json(body));
+    match replayed {
+        Some(header) => (header, answer).into_response(),
+        None => answer.into_response(),
     }
 }
 
@@ -200,13 +224,25 @@ async fn set_link<E: Env>(
     Ok(Json(LinkAnswer { up }))
 }
 
+/// How tills on the LAN reach this node
+#[utoipa::path(get, path = "/v1/till-api", tag = "about",
+    responses((status = 200, body = TillApi), (status = 404, description = "nowhere",
+        body = ProblemBody, content_type = "application/problem+json")))]
+async fn till_api<E: Env>(_: Caller, State(api): State<Api<E>>) -> Result<At<TillApi>, Problem> {
+    let missing =
+        || Problem::not_found("tills on the LAN are not served; set `till_listen` and start again");
+    let body = api.till_api.clone().ok_or_else(missing)?;
+    api.library.read(|_| Ok(body)).await
+}
+
 /// How the stall stands
 #[utoipa::path(get, path = "/v1/status", tag = "about",
     responses((status = 200, body = StatusBody)))]
 async fn status<E: Env>(_: Caller, State(api): State<Api<E>>) -> Result<At<StatusBody>, Problem> {
     match ask(&api, Call::Status).await? {
         Answer::Status(status) => {
-            let body = StatusBody::new(&status, api.calls.paths().wire_bytes());
+            let wire = api.calls.paths().wire_bytes();
+            let body = StatusBody::new(&status, wire, api.till_api.as_ref());
             Ok(At { vector: status.vector, body })
         }
         other => Err(unexpected(&other)),
@@ -231,6 +267,21 @@ async fn verify_all<E: Env>(
     State(api): State<Api<E>>,
 ) -> Result<At<Verification>, Problem> {
     shell::read::verification(&api.library).await
+}
+
+/// What this node counts, for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "about", security(("operator" = [])),
+    responses((status = 200, description = "Prometheus' text format", body = String,
+        content_type = "text/plain; version=0.0.4")))]
+async fn metrics<E: Env>(_: Scraper, State(api): State<Api<E>>) -> Result<Scrape, Problem> {
+    match ask(&api, Call::Status).await? {
+        Answer::Status(status) => {
+            let mut scrape = api.metrics.scrape(&api.calls, &api.feed);
+            gauges::fill(&mut scrape, &status);
+            Ok(scrape)
+        }
+        other => Err(unexpected(&other)),
+    }
 }
 
 /// Ends the daemon, once it has finished what it has taken

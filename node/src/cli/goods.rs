@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use shell::client::Client;
 
-use super::{Cli, show, stamp};
+use super::{Cli, show};
 use crate::api::goods::PlaceBody;
 
 #[derive(Debug, Subcommand)]
@@ -126,7 +126,7 @@ async fn state(
     key: Option<&str>,
     mut body: Value,
 ) -> anyhow::Result<Value> {
-    let (key, at) = stamp(key)?;
+    let (at, key) = super::till::now_and_key(key)?;
     body["at"] = json!(at);
     Ok(client.post_once(path, &key, &body).await?)
 }

@@ -3,7 +3,11 @@
 //! Pure, like everything below it: `handle_*` in, `poll_*` out. A write is answered once the batch
 //! that holds it is durable, and never waits for the network.
 
+mod cash;
 mod goods;
+mod receipts;
+#[cfg(test)]
+mod receipts_tests;
 mod reservations;
 mod status;
 mod telemetry;
@@ -25,7 +29,9 @@ use thiserror::Error;
 use transport::device::{CallId, Core, Device, Input, Pending};
 use transport::env::{Instant, Now};
 
+pub use cash::{CashRequest, OPEN_SHIFT};
 pub use goods::Movement;
+use receipts::Receipts;
 use reservations::Reservations;
 pub use status::Status;
 use telemetry::Telemetry;
@@ -77,6 +83,8 @@ pub enum Request {
     Goods(Movement),
     /// The settling of a finding.
     Settle(FindingResolved),
+    /// Cash, shifts, days, copies of receipts.
+    Cash(CashRequest),
 }
 
 /// What a stall answers.
@@ -112,6 +120,12 @@ pub struct Written {
     pub change: i64,
     /// What a stock-take found, line by line.
     pub counted: Vec<CountLine>,
+    /// The number on its receipt; 0 where it has none.
+    pub receipt: u64,
+    /// Which copy of a receipt this is, from 1; 0 where it is none.
+    pub copy: u64,
+    /// What the books expected in a drawer or in all, and what was counted, in minor units.
+    pub found: Option<(i64, i64)>,
     /// Whether an earlier request with the same key had stated it.
     pub replayed: bool,
 }
@@ -147,12 +161,14 @@ pub struct Stall {
     pending: Pending<Answer>,
     telemetry: Telemetry,
     reservations: Reservations,
+    receipts: Receipts,
 }
 
 impl Stall {
     /// A stall over an opened replica.
     pub fn new(replica: Replica, settings: Settings) -> Self {
         Self {
+            receipts: Receipts::kept(&replica),
             device: Device::new(replica),
             settings,
             pending: Pending::default(),
@@ -193,28 +209,44 @@ impl Stall {
         let replica = &mut self.device.replica;
         if let Some(id) = replica.bearer(scope, request.key())? {
             let bearer = replica.event(&id)?.map(|event| event.payload);
-            // A retried refund says what it said; the SKUs come from the sale.
-            if let (Some(Payload::SaleRefunded(was)), Request::Refund(asked)) =
-                (&bearer, &mut request)
-            {
-                asked.fill_from(was);
-            }
-            if let (Some(was), Request::Goods(asked)) = (&bearer, &mut request) {
-                asked.fill_from(was);
-            }
+            // What the stall chose is no part of what the till asked for.
+            bearer.iter().for_each(|bearer| request.fill_from(bearer));
             let payload = request.clone().into_payload();
             if let Some(bearer) = bearer {
                 decide::retry(&bearer, &payload)?;
             }
-            return Ok(request.written(id, true));
+            return Ok(request.written(id, self.copy(&request, &id, scope)?, true));
         }
         check(&mut request, scope, &rules, now, replica)?;
+        self.number(&mut request, scope)?;
         let payload = request.clone().into_payload();
+        let replica = &mut self.device.replica;
         let id = replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
         if let Request::Goods(Movement::Reserved(goods)) = &request {
             self.reservations.made(goods.until_ms, now);
         }
-        Ok(request.written(id, false))
+        if let Some(number) = request.receipt().map(|number| *number) {
+            self.receipts.given(&request.key().till, number, id, replica);
+        }
+        Ok(request.written(id, self.copy(&request, &id, scope)?, false))
+    }
+
+    /// Gives a document the next number of its till.
+    fn number(&mut self, request: &mut Request, scope: Scope) -> Result<(), ReadError> {
+        let till = request.key().till.clone();
+        if let Some(number) = request.receipt() {
+            *number = self.receipts.next(&till, scope, &self.device.replica)?;
+        }
+        Ok(())
+    }
+
+    fn copy(&self, request: &Request, id: &EventId, scope: Scope) -> Result<u64, ReadError> {
+        match request {
+            Request::Cash(CashRequest::Reprint(reprint)) => {
+                decide::copy_number(id, &reprint.document, scope, &self.device.replica)
+            }
+            _ => Ok(0),
+        }
     }
 
     fn add_till(&mut self, name: &str, token: [u8; 32]) -> Result<(), CallError> {
@@ -266,12 +298,14 @@ fn check(
             decide::sale(sale, zero, rules, &|sku| {
                 engine::books::is_item(store.as_ref(), scope, sku)
             })?;
-            decide::fulfilled(sale, scope, replica)
+            decide::fulfilled(sale, scope, replica)?;
+            decide::day_open(sale.business_day, scope, replica)
         }
         Request::Refund(refund) => decide::refund(refund, scope, rules, replica),
         Request::Void(void) => decide::void(void, scope, replica),
         Request::Goods(goods) => goods.check(scope, now.wall_ms, replica),
         Request::Settle(resolved) => decide::settle(resolved, scope, replica),
+        Request::Cash(request) => request.check(scope, rules, replica),
     }
 }
 
@@ -283,6 +317,27 @@ impl Request {
             Self::Void(void) => &void.key,
             Self::Goods(goods) => goods.key(),
             Self::Settle(resolved) => &resolved.key,
+            Self::Cash(request) => request.key(),
+        }
+    }
+
+    /// The number on its receipt, for documents that have one.
+    fn receipt(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::Sale(sale, _) => Some(&mut sale.receipt),
+            Self::Refund(refund) => Some(&mut refund.receipt),
+            Self::Void(_) | Self::Goods(_) | Self::Settle(_) | Self::Cash(_) => None,
+        }
+    }
+
+    /// Takes what the stall chose when it stated the same before.
+    fn fill_from(&mut self, earlier: &Payload) {
+        match (self, earlier) {
+            (Self::Sale(asked, _), Payload::SaleCompleted(was)) => asked.fill_from(was),
+            (Self::Refund(asked), Payload::SaleRefunded(was)) => asked.fill_from(was),
+            (Self::Cash(asked), was) => asked.fill_from(was),
+            (Self::Goods(asked), was) => asked.fill_from(was),
+            _ => {}
         }
     }
 
@@ -293,20 +348,27 @@ impl Request {
             Self::Void(void) => Payload::SaleVoided(void),
             Self::Goods(goods) => goods.into_payload(),
             Self::Settle(resolved) => Payload::FindingResolved(resolved),
+            Self::Cash(request) => request.into_payload(),
         }
     }
 
-    fn written(&self, id: EventId, replayed: bool) -> Written {
-        let (total, change) = match self {
-            Self::Sale(sale, _) => (sale.total().unwrap_or(0), decide::change(sale)),
-            Self::Refund(refund) => (refund.lines.iter().map(|line| line.amount).sum(), 0),
-            Self::Void(_) | Self::Goods(_) | Self::Settle(_) => (0, 0),
+    fn written(&self, id: EventId, copy: u64, replayed: bool) -> Written {
+        let (total, change, receipt) = match self {
+            Self::Sale(sale, _) => (sale.total().unwrap_or(0), decide::change(sale), sale.receipt),
+            Self::Refund(refund) => {
+                (refund.lines.iter().map(|line| line.amount).sum(), 0, refund.receipt)
+            }
+            Self::Void(_) | Self::Goods(_) | Self::Settle(_) | Self::Cash(_) => (0, 0, 0),
+        };
+        let found = match self {
+            Self::Cash(request) => request.found(),
+            _ => None,
         };
         let counted = match self {
             Self::Goods(goods) => goods.counted(),
             _ => Vec::new(),
         };
-        Written { id, total, change, counted, replayed }
+        Written { id, total, change, receipt, copy, found, counted, replayed }
     }
 }
 

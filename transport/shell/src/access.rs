@@ -10,6 +10,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 
 use crate::auth::{self, TokenHash};
+use crate::host::Lan;
 use crate::problem::Problem;
 
 /// The till that the operator writes as.
@@ -75,9 +76,16 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let token = auth::bearer(&parts.headers)?;
-        Access::from_ref(state)
+        let caller = Access::from_ref(state)
             .caller(token)
-            .ok_or_else(|| Problem::unauthenticated("the token is not known here"))
+            .ok_or_else(|| Problem::unauthenticated("the token is not known here"))?;
+        if caller.is_operator() && parts.extensions.get::<Lan>().is_some() {
+            return Err(Problem::forbidden(
+                "the operator's token is not taken over the LAN; use it on loopback, and a till's \
+                 token here",
+            ));
+        }
+        Ok(caller)
     }
 }
 

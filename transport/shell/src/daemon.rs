@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use engine::ids::Epoch;
 use engine::replica::{Replica, verify};
 use engine::sign::Keypair;
 use engine::store::ReadError;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use transport::device::Core;
 use transport::env::{Disk, Env, OpenError};
 use transport::quic::{Endpoint, Identity, Seeds};
@@ -21,7 +22,9 @@ use crate::data_dir::{DEVICE_KEY, DataDir};
 use crate::driver::Driver;
 use crate::files::FileError;
 use crate::host::{self, Hosts};
-use crate::http;
+use crate::http::{self, Listener};
+use crate::lan::{self, LanError};
+use crate::metrics::{self, Metrics};
 use crate::read::{Verification, report_body};
 
 /// Why a daemon could not start.
@@ -43,6 +46,9 @@ pub enum StartError {
         "the API address {0} is not loopback; the API speaks plain HTTP, so keep it on 127.0.0.1"
     )]
     NotLoopback(SocketAddr),
+    /// The listener for tills on the LAN.
+    #[error(transparent)]
+    Lan(#[from] LanError),
     /// QUIC cannot be set up.
     #[error(transparent)]
     Quic(#[from] transport::quic::OpenError),
@@ -159,19 +165,29 @@ pub async fn bind_api(dir: &DataDir, address: SocketAddr) -> Result<TcpListener,
     Ok(listener)
 }
 
+/// What a daemon shows to the outside.
+pub struct Faces {
+    /// Plain HTTP on loopback.
+    pub listener: TcpListener,
+    /// TLS on the LAN, for tills.
+    pub lan: Option<lan::Listener>,
+    /// The same calls on both.
+    pub router: Router,
+    /// Counts them.
+    pub metrics: Metrics,
+}
+
 /// Drives a core and serves its API until `stop` or until `asked` is rung. The API drains first:
 /// what it has taken is still decided and synced.
 pub async fn run<C: Core, E: Env>(
     driver: Driver<C, E>,
-    listener: TcpListener,
-    router: Router,
+    faces: Faces,
     stop: impl Future<Output = ()>,
     asked: Arc<Notify>,
 ) {
-    let (driver_stop, api_stop) = (Notify::new(), Notify::new());
+    let (driver_stop, (api_stop, api_stopping)) = (Notify::new(), watch::channel(()));
     let commits = driver.commits();
-    let guarded = router.layer(axum::middleware::from_fn_with_state(Hosts::default(), host::guard));
-    let serving = http::serve(listener, guarded, api_stop.notified());
+    let serving = serve(faces, api_stopping);
     let stopping = async {
         tokio::select! {
             () = stop => {}
@@ -179,11 +195,34 @@ pub async fn run<C: Core, E: Env>(
         }
         // Streams end by themselves once they hear of it; other requests are finished.
         commits.send_modify(|commits| commits.stopping = true);
-        api_stop.notify_one();
+        drop(api_stop);
     };
     let api_then_driver = async {
         tokio::join!(serving, stopping);
         driver_stop.notify_one();
     };
     tokio::join!(driver.run(driver_stop.notified()), api_then_driver);
+}
+
+/// Serves every listener until `stopping` ends. Refusals of hosts are counted too.
+async fn serve(faces: Faces, stopping: watch::Receiver<()>) {
+    let Faces { listener, lan, router, metrics } = faces;
+    let router = http::with_defaults(router);
+    let guarded = |hosts: Hosts| {
+        let observed = from_fn_with_state(metrics.clone(), metrics::observe);
+        router.clone().layer(from_fn_with_state(hosts, host::guard)).layer(observed)
+    };
+    let stopped = |mut stopping: watch::Receiver<()>| async move {
+        // It ends; nothing is ever sent.
+        let _ = stopping.changed().await;
+    };
+    let here = Listener::plain(listener);
+    let here = http::serve(here, guarded(Hosts::default()), stopped(stopping.clone()));
+    match lan {
+        None => here.await,
+        Some(lan::Listener { tcp, tls, hosts, .. }) => {
+            let there = http::serve(Listener::tls(tcp, tls), guarded(hosts), stopped(stopping));
+            tokio::join!(here, there);
+        }
+    }
 }

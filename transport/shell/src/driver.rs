@@ -18,6 +18,7 @@ use transport::quic::{Endpoint, Expect};
 use transport::session::PathId;
 
 use crate::limits::{CALLS_MAX, INPUTS_A_TURN_MAX, LINK_SETTLED_AFTER};
+use crate::metrics::CommitMetrics;
 use crate::paths::{Event, Path, Paths};
 
 /// An address to keep a connection to.
@@ -65,6 +66,11 @@ impl<C: Core> Calls<C> {
         due.await.map_err(|_| Stopping)
     }
 
+    /// Calls that wait for the core.
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Changes with every commit.
     pub fn commits(&self) -> watch::Receiver<Commits> {
         self.commits.clone()
@@ -89,6 +95,7 @@ pub struct Driver<C: Core, E: Env> {
     next_call: u64,
     link: Arc<Link>,
     commits: watch::Sender<Commits>,
+    metrics: CommitMetrics,
 }
 
 /// Whether sync is on, for the dialling tasks.
@@ -98,7 +105,12 @@ struct Link {
     changed: Notify,
 }
 
-type Commit = BoxFuture<'static, Result<(), WriteError>>;
+/// A batch on its way to the disk.
+struct Commit {
+    durable: BoxFuture<'static, Result<(), WriteError>>,
+    rows: u32,
+    since: Instant,
+}
 
 impl<C: Core, E: Env> Driver<C, E> {
     /// A driver for `core`, and the way to ask it.
@@ -119,6 +131,7 @@ impl<C: Core, E: Env> Driver<C, E> {
             next_call: 0,
             link: Arc::default(),
             commits,
+            metrics: CommitMetrics::default(),
         };
         (driver, handle)
     }
@@ -161,8 +174,7 @@ impl<C: Core, E: Env> Driver<C, E> {
             tokio::select! {
                 biased;
                 result = ready(&mut commit), if commit.is_some() => {
-                    commit = None;
-                    self.committed(result);
+                    self.committed(commit.take(), result);
                 }
                 () = &mut stop => break,
                 Some((call, answer)) = self.calls.recv() => {
@@ -177,11 +189,16 @@ impl<C: Core, E: Env> Driver<C, E> {
                 () = room.notified() => {}
             }
         }
-        if let Some(commit) = commit {
-            let result = commit.await;
-            self.committed(result);
+        if commit.is_some() {
+            let result = ready(&mut commit).await;
+            self.committed(commit.take(), result);
             self.pump(&mut None);
         }
+    }
+
+    /// What it counts of its batches.
+    pub fn metrics(&self) -> CommitMetrics {
+        self.metrics.clone()
     }
 
     /// Where the end is told to whoever waits for commits.
@@ -189,9 +206,12 @@ impl<C: Core, E: Env> Driver<C, E> {
         self.commits.clone()
     }
 
-    fn committed(&mut self, result: Result<(), WriteError>) {
-        let durable = result.is_ok();
-        self.core.handle_committed(result, self.env.now());
+    fn committed(&mut self, commit: Option<Commit>, result: Result<(), WriteError>) {
+        let (durable, now) = (result.is_ok(), self.env.now());
+        if let Some(Commit { rows, since, .. }) = commit {
+            self.metrics.written(rows, now.instant.since(since), durable);
+        }
+        self.core.handle_committed(result, now);
         self.commits.send_if_modified(|commits| {
             commits.count += u64::from(durable);
             durable
@@ -236,7 +256,9 @@ impl<C: Core, E: Env> Driver<C, E> {
         if commit.is_none()
             && let Some(batch) = self.core.poll_commit()
         {
-            *commit = Some(self.disk.submit(batch));
+            let rows = u32::try_from(batch.iter().count()).unwrap_or(u32::MAX);
+            let since = self.env.now().instant;
+            *commit = Some(Commit { durable: self.disk.submit(batch), rows, since });
         }
         while let Some((id, answer)) = self.core.poll_answer() {
             if let Some(waiting) = self.waiting.remove(&id) {
@@ -337,7 +359,7 @@ impl<E: Env> Keep<E> {
 
 async fn ready(commit: &mut Option<Commit>) -> Result<(), WriteError> {
     match commit {
-        Some(commit) => commit.await,
+        Some(commit) => commit.durable.as_mut().await,
         None => std::future::pending().await,
     }
 }

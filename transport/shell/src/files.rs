@@ -96,16 +96,30 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 /// Reads the whole of a private file of at most `max` bytes.
 pub fn read_private(path: &Path, max: usize) -> Result<Vec<u8>, FileError> {
+    let file = open_file(path)?;
+    let mode = file.metadata().map_err(|cause| read_failure(path, cause))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(FileError::ReadableByOthers { path: path.to_owned(), mode: mode & 0o7777 });
+    }
+    read_whole(path, file, max)
+}
+
+/// Reads the whole of a file that anybody may know, of at most `max` bytes.
+pub fn read_public(path: &Path, max: usize) -> Result<Vec<u8>, FileError> {
+    read_whole(path, open_file(path)?, max)
+}
+
+fn open_file(path: &Path) -> Result<File, FileError> {
     let failed = |cause| read_failure(path, cause);
     // Looked at before it is opened: opening a pipe would wait for a writer.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(FileError::NotAFile(path.to_owned()));
     }
-    let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(FileError::ReadableByOthers { path: path.to_owned(), mode });
-    }
+    File::open(path).map_err(failed)
+}
+
+fn read_whole(path: &Path, file: File, max: usize) -> Result<Vec<u8>, FileError> {
+    let failed = |cause| read_failure(path, cause);
     let mut bytes = Vec::new();
     file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > max {

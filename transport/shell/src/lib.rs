@@ -16,6 +16,8 @@
 //! | [`refusal`] | the problem of each refusal |
 //! | [`idempotency`], [`settle`] | keys that make a call safe to repeat; the settling of findings |
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
+//! | [`auth`], [`host`] | bearer tokens; which Host and Origin headers are served |
+//! | [`lan`], [`metrics`] | the TLS listener for tills; what a daemon counts of itself |
 //! | [`client`], [`exit`] | the command line's side of the API |
 //! | [`logging`], [`signals`] | what a daemon's `main` sets up |
 //! | [`limits`] | every bound |
@@ -40,8 +42,10 @@ pub mod findings;
 pub mod host;
 pub mod http;
 pub mod idempotency;
+pub mod lan;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod openapi;
 pub mod paths;
 pub mod problem;

@@ -71,6 +71,8 @@ pub const LINK_SETTLED_AFTER: Duration = Duration::from_secs(2);
 pub const FINDINGS_PAGE_MAX: usize = 200;
 /// SKUs in one page of stock.
 pub const STOCK_PAGE_MAX: usize = 1_000;
+/// Items in one page of the books of money.
+pub const MONEY_PAGE_MAX: usize = 1_000;
 
 /// Events in one page of the feed.
 pub const FEED_PAGE_EVENTS_MAX: usize = 1_000;
@@ -91,3 +93,8 @@ pub const STREAM_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 const _: () = assert!(STREAMS_MAX * 2 <= CONNECTIONS_MAX, "streams leave room for calls");
 const _: () = assert!(FEED_PAGE_EVENTS_MAX < FEED_LOOKS_MAX, "a page can be filled");
+
+/// A TLS handshake, from the opening of a connection to its end.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Certificates in a chain for tills.
+pub const CERTIFICATES_MAX: usize = 8;

@@ -88,7 +88,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// The router of every call, which serves the document too, under this title.
     pub fn into_router(self, title: &str) -> Router<S> {
         let text = document(self.document, title);
-        let text = serde_json::to_string(&text).unwrap_or_default();
+        let text = serde_json::to_string(&text);
+        let text = text.expect("invariant: a description is plain data");
         let serve = move || std::future::ready(([(CONTENT_TYPE, "application/json")], text));
         self.router.route(DOCUMENT_PATH, get(serve))
     }

@@ -96,6 +96,11 @@ impl Paths {
         (paths, inbox)
     }
 
+    /// Things that arrived and wait for the core.
+    pub(crate) fn queued(&self) -> usize {
+        self.events.max_capacity() - self.events.capacity()
+    }
+
     /// What every link carried so far, ended ones included.
     pub fn wire_bytes(&self) -> WireBytes {
         let mut sum = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);

@@ -32,6 +32,10 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// The name of the problem that a response is, for those who count them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name(pub &'static str);
+
 /// A problem as its body says it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -100,6 +104,8 @@ problems! {
     bad_reference = "bad-reference", UNPROCESSABLE_ENTITY, "a reference does not hold";
     /// More is asked for than is free to be promised.
     not_available = "not-available", UNPROCESSABLE_ENTITY, "there is not that much to promise";
+    /// The business day was closed at this stall.
+    day_closed = "day-closed", UNPROCESSABLE_ENTITY, "the business day is closed";
     /// A time is not RFC 3339, or a date does not exist.
     bad_time = "bad-time", UNPROCESSABLE_ENTITY, "a time is not possible";
     /// A writing call has no idempotency key.
@@ -143,6 +149,7 @@ impl std::error::Error for Problem {}
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
+        response.extensions_mut().insert(Name(self.name));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
         match self.status {

@@ -4,6 +4,7 @@
 
 pub mod findings;
 pub mod goods;
+pub mod money;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -215,6 +216,7 @@ where
         .call(__path_summary, summary)
         .merge(findings::routes())
         .merge(goods::routes())
+        .merge(money::routes())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -16,6 +16,7 @@ pub fn problem(refusal: &Refusal) -> Problem {
         Refusal::BadQuantity { .. } => Problem::bad_quantity(text),
         Refusal::BadAmount { .. } => Problem::bad_amount(text),
         Refusal::Tenders { .. } => Problem::tenders_short(text),
+        Refusal::DayClosed(_) => Problem::day_closed(text),
         Refusal::BadReference(_) => Problem::bad_reference(text),
         Refusal::Rebuilding { .. } | Refusal::Read(ReadError::NotWhole(_)) => {
             Problem::rebuilding(text)

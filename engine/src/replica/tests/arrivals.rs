@@ -142,3 +142,23 @@ fn the_order_of_arrival_is_in_no_digest() {
     let digests = |device: &Device| device.replica.digests(scope()).unwrap();
     assert_eq!(digests(&south), digests(&east));
 }
+
+#[test]
+fn a_forked_log_does_not_make_the_count_begin_anew() {
+    let mut stall = Device::new(1, 1);
+    stall.sell(1, 100);
+    stall.commit();
+    let mut copy = stall.cloned(2);
+    for device in [&mut stall, &mut copy] {
+        device.sell(2, 200);
+        device.commit();
+    }
+    let mut witness = Device::new(2, 3);
+    witness.pull(&stall);
+    let id = feed(&witness).id;
+    witness.pull(&copy);
+    assert_eq!(witness.leaves(1).len(), 2, "two branches");
+    witness.restart(99);
+    assert_eq!(feed(&witness).id, id);
+    check_whole(&witness);
+}

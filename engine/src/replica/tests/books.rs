@@ -29,6 +29,7 @@ pub struct PlainBooks {
     voided: BTreeSet<EventId>,
 }
 
+/// An event with where it stands.
 pub struct Held {
     pub log: Log,
     pub event: Event,

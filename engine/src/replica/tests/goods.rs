@@ -145,7 +145,7 @@ impl PlainGoods {
             }
             Rule::BadReference => {
                 let named: EventId = subject.parse().unwrap();
-                if id == findings::id(rule, &findings::reference(&named, 12)) {
+                if id == findings::id(rule, &crate::projections::event_key(&named)) {
                     self.wrong.insert(named);
                 }
             }

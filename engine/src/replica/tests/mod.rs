@@ -11,6 +11,7 @@ mod forks;
 mod goods;
 mod heads;
 mod hostile;
+mod money;
 mod own_book;
 mod rebuild;
 mod requests;

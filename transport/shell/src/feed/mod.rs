@@ -7,8 +7,11 @@
 mod cursor;
 mod page;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
@@ -24,7 +27,7 @@ use crate::access::{Access, Caller};
 use crate::answer::At;
 use crate::driver::Commits;
 use crate::extract::Query;
-use crate::limits::{FEED_PAGE_EVENTS_MAX, STREAMS_MAX};
+use crate::limits::{FEED_PAGE_EVENTS_MAX, STREAM_STALL_TIMEOUT, STREAMS_MAX};
 use crate::openapi::Routes;
 use crate::problem::Problem;
 use crate::read::Library;
@@ -45,6 +48,7 @@ pub struct Feed {
     /// The one scope that tills see.
     tills_see: Option<Scope>,
     slots: Arc<Semaphore>,
+    stall_timeout: Duration,
 }
 
 impl Feed {
@@ -54,7 +58,8 @@ impl Feed {
         commits: watch::Receiver<Commits>,
         tills_see: Option<Scope>,
     ) -> Self {
-        Self { library, commits, tills_see, slots: Arc::new(Semaphore::new(STREAMS_MAX)) }
+        let slots = Arc::new(Semaphore::new(STREAMS_MAX));
+        Self { library, commits, tills_see, slots, stall_timeout: STREAM_STALL_TIMEOUT }
     }
 
     /// Streams that are open.
@@ -123,7 +128,10 @@ async fn events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
     let mut filter = Filter::parse(query.kind.as_deref(), query.lane.as_deref())?;
-    filter.scope = feed.tills_see.filter(|_| !caller.is_operator());
+    if !caller.is_operator() {
+        let unknown = || Problem::not_enrolled("this device sells for nobody yet; join a tenant");
+        filter.scope = Some(feed.tills_see.ok_or_else(unknown)?);
+    }
     if wants_stream(&headers) {
         let after = last_event_id(&headers)?.or(query.after);
         return stream::open(feed, filter, after).await;

@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -17,9 +18,7 @@ use tokio::time::timeout;
 use super::{Cursor, EVENT_STREAM, Feed, Filter, begin, page};
 use crate::answer::{At, vector_header};
 use crate::driver::Commits;
-use crate::limits::{
-    STREAM_CHUNK_EVENTS_MAX, STREAM_HEARTBEAT, STREAM_PAUSE, STREAM_STALL_TIMEOUT, STREAMS_MAX,
-};
+use crate::limits::{STREAM_CHUNK_EVENTS_MAX, STREAM_HEARTBEAT, STREAM_PAUSE, STREAMS_MAX};
 use crate::problem::Problem;
 use crate::read::Library;
 
@@ -37,8 +36,8 @@ pub(super) async fn open(
     let At { vector, body } = begun;
     let (_, cursor) = body?;
     let (chunks, body) = mpsc::channel(1);
-    let Feed { library, commits, .. } = feed;
-    let task = Task { library, commits, filter, cursor, chunks, _slot: slot };
+    let Feed { library, commits, stall_timeout, .. } = feed;
+    let task = Task { library, commits, filter, cursor, chunks, stall_timeout, _slot: slot };
     tokio::spawn(task.run());
     let head = [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, "no-store")];
     Ok(([vector_header(&vector)], head, Body::new(Chunks(body))).into_response())
@@ -65,6 +64,7 @@ struct Task {
     filter: Filter,
     cursor: Cursor,
     chunks: mpsc::Sender<Bytes>,
+    stall_timeout: Duration,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -123,7 +123,7 @@ impl Task {
     }
 
     async fn send(&mut self, text: String) -> Result<(), Over> {
-        let sent = timeout(STREAM_STALL_TIMEOUT, self.chunks.send(text.into())).await;
+        let sent = timeout(self.stall_timeout, self.chunks.send(text.into())).await;
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Over),

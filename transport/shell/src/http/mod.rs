@@ -1,4 +1,4 @@
-//! The HTTP server of both daemons: HTTP/1.1 over TCP, bounded in time, size and number.
+//! The HTTP server of both daemons: HTTP/1.1 over TCP or TLS, bounded in time, size and number.
 //!
 //! hyper sets no limits of its own, and `axum::serve` gives no way to set them, so the
 //! connections are served here. No route is known here, and nobody is let in or kept out: the
@@ -20,9 +20,11 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::limits;
 use crate::problem::Problem;
@@ -34,6 +36,8 @@ use stream::GuardedStream;
 pub struct Limits {
     /// Connections open at once; more wait in the backlog.
     pub connections: usize,
+    /// For the TLS handshake, where there is one.
+    pub handshake_timeout: Duration,
     /// For a request's head, and for an idle connection.
     pub head_timeout: Duration,
     /// For a request's whole body.
@@ -48,6 +52,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: limits::CONNECTIONS_MAX,
+            handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
             write_stall_timeout: limits::WRITE_STALL_TIMEOUT,
@@ -59,7 +64,7 @@ impl Default for Limits {
 /// The router with what every API of ours has: a body limit that a route can set for itself with
 /// axum's `DefaultBodyLimit`, and problems for unknown paths and methods.
 ///
-/// [`serve`] applies it; a caller that drives a router in-process does so itself.
+/// What is layered on the router after this sees those too.
 pub fn with_defaults(router: Router) -> Router {
     router
         .fallback(async |request: Request| {
@@ -75,21 +80,39 @@ pub fn with_defaults(router: Router) -> Router {
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES_MAX))
 }
 
+/// Where connections come from.
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Listener {
+    /// Plain HTTP.
+    pub fn plain(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+
+    /// HTTP over TLS alone.
+    pub fn tls(tcp: TcpListener, tls: TlsAcceptor) -> Self {
+        Self { tcp, tls: Some(tls) }
+    }
+}
+
 /// Serves `router` on `listener` until `shutdown` is ready, then finishes the open requests.
 ///
 /// Returns once every connection is closed, at the latest after the drain timeout.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+pub async fn serve(listener: Listener, router: Router, shutdown: impl Future<Output = ()>) {
     serve_within(Limits::default(), listener, router, shutdown).await;
 }
 
 /// Like [`serve`], within other limits.
 pub async fn serve_within(
     limits: Limits,
-    listener: TcpListener,
+    listener: Listener,
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) {
-    let router = with_defaults(router);
+    let Listener { tcp, tls } = listener;
     let (stop, stopping) = watch::channel(());
     // Its length is the number of permits given out.
     let mut connections = JoinSet::new();
@@ -99,13 +122,13 @@ pub async fn serve_within(
             biased;
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
-            accepted = accept(&listener), if connections.len() < limits.connections => {
-                let one = connection(accepted, router.clone(), limits, stopping.clone());
-                connections.spawn(one);
+            accepted = accept(&tcp), if connections.len() < limits.connections => {
+                let one = Connection { router: router.clone(), limits, stopping: stopping.clone() };
+                connections.spawn(one.run(accepted, tls.clone()));
             }
         }
     }
-    drop(listener);
+    drop(tcp);
     drop(stop);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.drain_timeout, drained).await.is_err() {
@@ -126,32 +149,52 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Serves one connection until either side closes it. `stopping` ends when the server stops.
-async fn connection(
-    stream: TcpStream,
+/// What serves one connection.
+struct Connection {
     router: Router,
     limits: Limits,
-    mut stopping: watch::Receiver<()>,
-) {
-    // Answers are written whole, so waiting to fill a packet only delays them.
-    let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(GuardedStream::new(stream, limits.write_stall_timeout));
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        router.call(request.map(|body| Body::new(TimedBody::new(body, limits.body_timeout))))
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(limits::HEAD_BYTES_MAX)
-        .max_headers(limits::HEADERS_MAX)
-        .serve_connection(io, service);
-    let mut serving = pin!(serving);
-    tokio::select! {
-        // How a caller breaks a connection is its own affair.
-        _ = serving.as_mut() => return,
-        _ = stopping.changed() => {}
+    /// Ends when the server stops.
+    stopping: watch::Receiver<()>,
+}
+
+impl Connection {
+    /// Serves it until either side closes it.
+    async fn run(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        // Answers are written whole, so waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let stream = GuardedStream::new(stream, self.limits.write_stall_timeout);
+        let Some(tls) = tls else { return self.exchange(stream).await };
+        let handshake = tokio::time::timeout(self.limits.handshake_timeout, tls.accept(stream));
+        let done = tokio::select! {
+            done = handshake => done,
+            _ = self.stopping.changed() => return,
+        };
+        match done {
+            Ok(Ok(stream)) => self.exchange(stream).await,
+            Ok(Err(cause)) => tracing::debug!(%cause, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
     }
-    serving.as_mut().graceful_shutdown();
-    let _ = serving.await;
+
+    async fn exchange(mut self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let Limits { head_timeout, body_timeout, .. } = self.limits;
+        let router = TowerToHyperService::new(self.router);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            router.call(request.map(|body| Body::new(TimedBody::new(body, body_timeout))))
+        });
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_buf_size(limits::HEAD_BYTES_MAX)
+            .max_headers(limits::HEADERS_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut serving = pin!(serving);
+        tokio::select! {
+            // How a caller breaks a connection is its own affair.
+            _ = serving.as_mut() => return,
+            _ = self.stopping.changed() => {}
+        }
+        serving.as_mut().graceful_shutdown();
+        let _ = serving.await;
+    }
 }

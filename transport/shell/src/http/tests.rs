@@ -30,7 +30,12 @@ async fn start(limits: Limits, router: Router) -> Server {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };
-    let task = tokio::spawn(serve_within(limits, listener, router, shutdown));
+    let task = tokio::spawn(serve_within(
+        limits,
+        Listener::plain(listener),
+        with_defaults(router),
+        shutdown,
+    ));
     Server { address, stop, task }
 }
 
