@@ -303,8 +303,8 @@ async fn reserve<E: Env>(
 }
 
 /// Lets go of a reservation
-#[utoipa::path(post, path = "/v1/goods/reservations/{id}/release", tag = "till", params(IdempotencyKey,
-    ("id" = String, Path, description = "the reservation")),
+#[utoipa::path(post, path = "/v1/goods/reservations/{id}/release", tag = "till",
+    params(IdempotencyKey, ("id" = String, Path, description = "the reservation")),
     request_body = ReleaseBody, responses((status = 201, body = ReleasedAnswer)))]
 async fn release<E: Env>(
     caller: Caller,

@@ -106,10 +106,8 @@ impl PlainBooks {
                         }
                     }
                 }
-                Payload::SaleVoided(void) => {
-                    if stands_before(&held, &void.sale, id) {
-                        books.undo(row.log.device, void.sale, &held[&void.sale].event)
-                    }
+                Payload::SaleVoided(void) if stands_before(&held, &void.sale, id) => {
+                    books.undo(row.log.device, void.sale, &held[&void.sale].event);
                 }
                 _ => {}
             }
