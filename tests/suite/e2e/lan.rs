@@ -29,8 +29,8 @@ impl Till {
     /// Calls over TLS. Returns the status and the body.
     async fn call(&self, method: &str, path: &str, head: &str, body: &str) -> (u16, Value) {
         let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
-        roots.add(certificate).expect("a certificate");
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        roots.add(certificate.expect("PEM")).expect("a certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
