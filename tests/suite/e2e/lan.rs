@@ -1,14 +1,13 @@
 //! A till on the venue's LAN: the real node, over real TLS, found and pinned as a person would.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::harness::{Market, Stall, tea, within};
 
@@ -30,27 +29,30 @@ impl Till {
     /// Calls over TLS. Returns the status and the body.
     async fn call(&self, method: &str, path: &str, head: &str, body: &str) -> (u16, Value) {
         let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
-        roots.add(certificate).expect("a certificate");
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        roots.add(certificate.expect("PEM")).expect("a certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let tcp = TcpStream::connect(&self.address).await.expect("it listens");
         let name = ServerName::try_from("stall.lan").expect("a name");
-        let connector = TlsConnector::from(Arc::new(config));
-        let mut tls =
-            connector.connect(name, tcp).await.expect("the certificate is the pinned one");
+        let tls = ClientConnection::new(Arc::new(config), name).expect("a client");
+        let tcp = TcpStream::connect(&self.address).expect("it listens");
+        let mut stream = StreamOwned::new(tls, tcp);
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: stall.lan:7702\r\nConnection: close\r\n\
              Content-Length: {length}\r\n{head}\r\n{body}"
         );
-        tls.write_all(request.as_bytes()).await.expect("it is read");
-        let mut answer = String::new();
-        within("an answer", tls.read_to_string(&mut answer)).await.expect("an answer");
+        let exchange = tokio::task::spawn_blocking(move || {
+            stream.write_all(request.as_bytes()).expect("the certificate is the pinned one");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer");
+            answer
+        });
+        let answer = within("an answer", exchange).await.expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         (status.expect("a status"), serde_json::from_str(body).unwrap_or_default())

@@ -278,9 +278,7 @@ async fn writing_calls_take_and_answer_what_is_described() {
         ("POST", "/v1/catalogue/items", items),
         ("POST", "/v1/revocations", json!({ "device": device })),
     ];
-    let daemons: [(&Daemon, &[(&str, &str, Value)]); 2] =
-        [(&north, &at_stall), (&market.control, &at_control)];
-    for (daemon, calls) in daemons {
+    for (daemon, calls) in [(&*north, &at_stall[..]), (&market.control, &at_control[..])] {
         let document = Document::of(daemon).await;
         for (method, path, body) in calls {
             let call = document.call(&method.parse().expect("a method"), path);

@@ -264,6 +264,7 @@ mod tests {
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         dir.write_api_addr(listener.local_addr().unwrap()).unwrap();
+        let (listener, router) = (http::Listener::plain(listener), http::with_defaults(router));
         tokio::spawn(http::serve(listener, router, std::future::pending()));
         let client = Client::open(temporary.path()).unwrap();
         (temporary, client)

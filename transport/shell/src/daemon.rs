@@ -187,7 +187,8 @@ pub async fn run<C: Core, E: Env>(
 ) {
     let (driver_stop, (api_stop, api_stopping)) = (Notify::new(), watch::channel(()));
     let commits = driver.commits();
-    let serving = serve(faces, api_stopping);
+    // Boxed: with two listeners it is too large to carry about on the stack.
+    let serving = Box::pin(serve(faces, api_stopping));
     let stopping = async {
         tokio::select! {
             () = stop => {}

@@ -47,7 +47,7 @@ impl World {
             serial: 1,
             name: "market".to_owned(),
             currency: *b"EUR",
-            controls: vec![control.device()],
+            controls: BTreeSet::from([control.device()]),
             removed: Vec::new(),
         };
         let lanes = [(merchant(), Lane::Ledger), (merchant(), Lane::Telemetry)];

@@ -1,6 +1,8 @@
 //! The listener for tills against real TLS clients, and against those that are none.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
@@ -8,12 +10,12 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion, version,
+};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio_rustls::TlsConnector;
+use tokio::task::spawn_blocking;
 
 use super::*;
 use crate::access::{Access, Caller, Operator};
@@ -71,8 +73,12 @@ async fn start(limits: Limits) -> Server {
     Server { about, _stop: stop, _dir: dir }
 }
 
-/// A till that trusts this one certificate.
-fn till(about: &TillApi, version: &'static SupportedProtocolVersion) -> TlsConnector {
+/// A connection of a till that trusts this one certificate.
+fn till(
+    about: &TillApi,
+    name: &'static str,
+    version: &'static SupportedProtocolVersion,
+) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(about.certificate.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -81,18 +87,44 @@ fn till(about: &TillApi, version: &'static SupportedProtocolVersion) -> TlsConne
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
+    let name = ServerName::try_from(name).unwrap();
+    let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+    StreamOwned::new(tls, TcpStream::connect(&about.address).unwrap())
 }
 
-/// What comes back to these bytes over TLS.
+/// What comes back to these bytes over TLS, and the fingerprint of whoever answered.
+async fn exchange_as(
+    about: &TillApi,
+    name: &'static str,
+    version: &'static SupportedProtocolVersion,
+    bytes: String,
+) -> (String, String) {
+    let mut stream = till(about, name, version);
+    let done = spawn_blocking(move || {
+        stream.write_all(bytes.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let leaf = stream.conn.peer_certificates().unwrap()[0].clone();
+        (answer, hex::encode(digest(&SHA256, &leaf).as_ref()))
+    });
+    done.await.unwrap()
+}
+
 async fn exchange(about: &TillApi, bytes: &str) -> String {
-    let tcp = TcpStream::connect(&about.address).await.unwrap();
-    let name = ServerName::try_from("stall.lan").unwrap();
-    let mut tls = till(about, &version::TLS13).connect(name, tcp).await.unwrap();
-    tls.write_all(bytes.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    tls.read_to_end(&mut answer).await.unwrap();
-    String::from_utf8(answer).unwrap()
+    exchange_as(about, "stall.lan", &version::TLS13, bytes.to_owned()).await.0
+}
+
+/// What comes back to these bytes without TLS. A reset is as good an end as any.
+async fn exchange_plain(about: &TillApi, bytes: &[u8]) -> Vec<u8> {
+    let mut tcp = TcpStream::connect(&about.address).unwrap();
+    let bytes = bytes.to_vec();
+    let done = spawn_blocking(move || {
+        tcp.write_all(&bytes).unwrap();
+        let mut answer = Vec::new();
+        let _ = tcp.read_to_end(&mut answer);
+        answer
+    });
+    done.await.unwrap()
 }
 
 fn request(line: &str, host: &str, token: &str, more: &str) -> String {
@@ -113,17 +145,10 @@ async fn a_till_that_trusts_the_certificate_is_served_over_both_versions_of_tls(
     let server = start(Limits::default()).await;
     for version in [&version::TLS13, &version::TLS12] {
         for name in ["stall.lan", "127.0.0.1"] {
-            let tcp = TcpStream::connect(&server.about.address).await.unwrap();
-            let asked = ServerName::try_from(name).unwrap();
-            let mut tls = till(&server.about, version).connect(asked, tcp).await.unwrap();
-            let leaf = tls.get_ref().1.peer_certificates().unwrap()[0].clone();
-            let pinned = hex::encode(digest(&SHA256, &leaf).as_ref());
-            assert_eq!(pinned, server.about.fingerprint);
             let call = request("GET /v1/stock", name, "till-token", "");
-            tls.write_all(call.as_bytes()).await.unwrap();
-            let mut answer = String::new();
-            tls.read_to_string(&mut answer).await.unwrap();
+            let (answer, pinned) = exchange_as(&server.about, name, version, call).await;
             check(&answer, 200, "t1");
+            assert_eq!(pinned, server.about.fingerprint);
         }
     }
 }
@@ -168,12 +193,8 @@ async fn the_operators_token_is_refused_on_the_lan() {
 #[tokio::test]
 async fn plain_http_to_the_tls_port_gets_no_answer() {
     let server = start(Limits::default()).await;
-    let mut tcp = TcpStream::connect(&server.about.address).await.unwrap();
     let call = request("GET /v1/stock", "stall.lan", "till-token", "");
-    tcp.write_all(call.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    // A reset is as good an end as any.
-    let _ = tcp.read_to_end(&mut answer).await;
+    let answer = exchange_plain(&server.about, call.as_bytes()).await;
     assert!(!answer.windows(4).any(|window| window == b"HTTP"), "{answer:?}");
 }
 
@@ -183,11 +204,8 @@ async fn a_slow_handshake_is_cut_off() {
     let server = start(Limits { handshake_timeout: short, ..Limits::default() }).await;
     // Nothing at all, and the beginning of a record that never ends.
     for begun in [&b""[..], &[22, 3, 1, 2, 0]] {
-        let mut tcp = TcpStream::connect(&server.about.address).await.unwrap();
         let started = Instant::now();
-        tcp.write_all(begun).await.unwrap();
-        let mut answer = Vec::new();
-        let _ = tcp.read_to_end(&mut answer).await;
+        let answer = exchange_plain(&server.about, begun).await;
         assert_eq!(answer, b"");
         assert!(started.elapsed() >= short);
         assert!(started.elapsed() < Duration::from_secs(9), "the default would be longer");

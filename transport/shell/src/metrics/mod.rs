@@ -81,8 +81,8 @@ impl CommitMetrics {
 }
 
 impl Metrics {
-    /// Nothing has been counted yet; `commits` is what the driver counts. With `open`, anybody on loopback may
-    /// scrape.
+    /// Nothing has been counted yet; `commits` is what the driver counts. With `open`, anybody on
+    /// loopback may scrape.
     pub fn new(commits: &CommitMetrics, open: bool) -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
         let (calls, refusals) = (Family::default(), Family::default());
