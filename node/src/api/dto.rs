@@ -418,7 +418,7 @@ pub(super) fn problem(error: &CallError) -> Problem {
             Refusal::Tenders { .. } => Problem::tenders_short(text),
             Refusal::BadReference(_) => Problem::bad_reference(text),
             Refusal::DayClosed(_) => Problem::day_closed(text),
-            Refusal::Rebuilding { .. } => Problem::busy(text),
+            Refusal::Rebuilding { .. } => Problem::rebuilding(text),
             Refusal::Read(_) => Problem::halted(text),
             _ => Problem::malformed(text),
         },

@@ -143,7 +143,7 @@ async fn page(
 
 /// The answer of books that are whole; a refusal naming those that are not.
 fn whole<T>(read: Result<T, &'static str>) -> Result<T, Problem> {
-    read.map_err(|name| Problem::busy(format!("the {name} books are being rebuilt; try again")))
+    read.map_err(|name| Problem::rebuilding(format!("the {name} books are being rebuilt; try again")))
 }
 
 /// Sales by local hour
