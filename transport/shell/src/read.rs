@@ -2,6 +2,7 @@
 //!
 //! They never go through the core, so a long report does not hold up a sale.
 
+pub mod documents;
 pub mod money;
 
 use std::collections::BTreeMap;
@@ -197,6 +198,7 @@ where
         .call(__path_stock, stock)
         .call(__path_stock_of, stock_of)
         .call(__path_summary, summary)
+        .merge(documents::routes())
         .merge(money::routes())
 }
 

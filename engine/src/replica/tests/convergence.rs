@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::books;
+use super::{books, money};
 use crate::event::Payload;
 use crate::ids::EventId;
 use crate::keys;
@@ -24,6 +24,8 @@ enum Step {
     Refund(usize, usize),
     /// Voids some sale known there, ancestor or not.
     Void(usize, usize),
+    /// Something about cash, receipts or days, drawn by luck; see `money`.
+    Money(usize, u64),
     Commit(usize),
     /// Starts anew, losing what was not committed.
     Restart(usize),
@@ -42,6 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => machine().prop_map(Step::Receive),
         2 => (machine(), 0..64_usize).prop_map(|(at, sale)| Step::Refund(at, sale)),
         3 => (machine(), 0..64_usize).prop_map(|(at, sale)| Step::Void(at, sale)),
+        4 => (machine(), any::<u64>()).prop_map(|(at, luck)| Step::Money(at, luck)),
         6 => machine().prop_map(Step::Commit),
         2 => machine().prop_map(Step::Restart),
         2 => machine().prop_map(Step::CopyDisk),
@@ -119,6 +122,12 @@ impl World {
             }),
             Step::Void(at, sale) => {
                 self.reverse(at % count, sale, |key, sale| Payload::SaleVoided(void(key, sale)))
+            }
+            Step::Money(at, luck) => {
+                let known = self.sales.clone();
+                let event = |key| money::event(key, luck, *b"EUR", &known);
+                let id = self.append(at % count, event);
+                self.sales.push(id);
             }
             Step::Commit(at) => self.commit(at % count),
             Step::Restart(at) => {
@@ -215,6 +224,7 @@ fn check_settled(world: &mut World) {
         assert_eq!(replica.staged(), 0);
     }
     books::check(first);
+    money::check(first);
 }
 
 /// A newcomer gets everything from a machine that was started again.
