@@ -16,7 +16,7 @@ use shell::access::Caller;
 use shell::extract::JsonBody;
 use shell::openapi::{IdempotencyKey, Routes};
 use shell::problem::Problem;
-use shell::read::{View, money as report};
+use shell::read::{View, documents, money as report};
 use transport::env::Env;
 use utoipa::ToSchema;
 
@@ -215,7 +215,7 @@ async fn reprint<E: Env>(
         let store = view.store;
         let names = books::names(store)?;
         let document = money::document(store, &document)?;
-        document.map(|document| report::content(store, &document, &names)).transpose()
+        document.map(|document| documents::content(store, &document, &names)).transpose()
     });
     let receipt = read.await?.body;
     Ok(answer(&written, json!({ "reprint": id, "copy": written.copy, "receipt": receipt })))

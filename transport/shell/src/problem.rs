@@ -118,6 +118,8 @@ problems! {
     not_enrolled = "not-enrolled", SERVICE_UNAVAILABLE, "this device has not joined a tenant";
     /// The daemon keeps what it has and takes nothing new.
     halted = "halted", SERVICE_UNAVAILABLE, "this daemon takes no new events";
+    /// Books that the answer or the decision needs are being rebuilt.
+    rebuilding = "rebuilding", SERVICE_UNAVAILABLE, "the books are being rebuilt";
     /// The daemon is about to end.
     stopping = "stopping", SERVICE_UNAVAILABLE, "this daemon is stopping";
 }

@@ -4,6 +4,7 @@
 
 pub mod findings;
 pub mod goods;
+pub mod documents;
 pub mod money;
 
 use std::collections::BTreeMap;
@@ -216,6 +217,7 @@ where
         .call(__path_summary, summary)
         .merge(findings::routes())
         .merge(goods::routes())
+        .merge(documents::routes())
         .merge(money::routes())
 }
 

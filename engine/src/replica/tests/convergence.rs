@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::books;
+use super::{books, money};
 use crate::event::sale::Sale;
 use crate::event::{GoodsReturned, Payload, ReservationExpired};
 use crate::ids::EventId;
@@ -29,6 +29,8 @@ enum Step {
     Move(usize, u8, u8),
     /// Answers some event known there as if it were a dispatch or a reservation, or expires it.
     Answer(usize, u8, usize, u8),
+    /// Something about cash, receipts or days, drawn by luck; see `money`.
+    Money(usize, u64),
     Commit(usize),
     /// Starts anew, losing what was not committed.
     Restart(usize),
@@ -50,6 +52,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (machine(), any::<u8>(), 1..5_u8).prop_map(|(at, what, n)| Step::Move(at, what, n)),
         6 => (machine(), any::<u8>(), 0..64_usize, 0..5_u8)
             .prop_map(|(at, how, which, n)| Step::Answer(at, how, which, n)),
+        4 => (machine(), any::<u64>()).prop_map(|(at, luck)| Step::Money(at, luck)),
         6 => machine().prop_map(Step::Commit),
         2 => machine().prop_map(Step::Restart),
         2 => machine().prop_map(Step::CopyDisk),
@@ -132,6 +135,12 @@ impl World {
             Step::Move(at, what, pieces) => self.shift(at % count, what, u64::from(pieces)),
             Step::Answer(at, how, which, pieces) => {
                 self.answer(at % count, how, which, u64::from(pieces));
+            }
+            Step::Money(at, luck) => {
+                let known = self.sales.clone();
+                let event = |key| money::event(key, luck, *b"EUR", &known);
+                let id = self.append(at % count, event);
+                self.sales.push(id);
             }
             Step::Commit(at) => self.commit(at % count),
             Step::Restart(at) => {
@@ -273,6 +282,7 @@ fn check_settled(world: &mut World) {
         assert_eq!(replica.staged(), 0);
     }
     books::check(first);
+    money::check(first);
 }
 
 /// A newcomer gets everything from a machine that was started again.

@@ -253,44 +253,51 @@ impl Plain {
                 Payload::ReceiptReprinted(reprint) => {
                     *out.copies.entry(reprint.document).or_default() += 1;
                 }
-                Payload::CashMoved(cash) => {
-                    let place = (stall, cash.business_day, cash.currency);
-                    let drawer = out.drawer(place, &cash.key.till);
-                    let sum = match cash.direction {
-                        CashDirection::PaidIn => &mut drawer.paid_in,
-                        CashDirection::PaidOut => &mut drawer.paid_out,
-                        CashDirection::Dropped => &mut drawer.dropped,
-                    };
-                    *sum += i128::from(cash.amount);
-                }
-                Payload::ShiftOpened(opened) => {
-                    let place = (stall, opened.business_day, opened.currency);
-                    out.drawer(place, &opened.key.till).floats += i128::from(opened.float);
-                    out.shifts.entry(*id).or_default().0 = opened.float;
-                }
-                Payload::ShiftClosed(closed) => {
-                    out.names(&held, *id, closed.shift, "shift-opened");
-                    if closed.counted != closed.expected {
-                        let off = i128::from(closed.counted) - i128::from(closed.expected);
-                        out.off.insert(*id, off);
-                    }
-                    let found = ancestors(&held, id).find(|(above, _)| *above == closed.shift);
-                    if let Some(Payload::ShiftOpened(opened)) =
-                        found.map(|(_, row)| &row.event.payload)
-                    {
-                        let place = (stall, opened.business_day, opened.currency);
-                        let drawer = out.drawer(place, &opened.key.till);
-                        drawer.counted += i128::from(closed.counted);
-                        out.shifts.entry(closed.shift).or_default().1.insert(*id);
-                    }
-                }
-                Payload::DayClosed(_) => {
-                    out.closes.insert(*id);
-                }
-                _ => {}
+                _ => out.counted(&held, id, row),
             }
         }
         out.tidied()
+    }
+
+    /// Cash, shifts and days.
+    fn counted(&mut self, held: &BTreeMap<EventId, Held>, id: &EventId, row: &Held) {
+        let (id, stall) = (*id, row.log.device);
+        match &row.event.payload {
+            Payload::CashMoved(cash) => {
+                let place = (stall, cash.business_day, cash.currency);
+                let drawer = self.drawer(place, &cash.key.till);
+                let sum = match cash.direction {
+                    CashDirection::PaidIn => &mut drawer.paid_in,
+                    CashDirection::PaidOut => &mut drawer.paid_out,
+                    CashDirection::Dropped => &mut drawer.dropped,
+                };
+                *sum += i128::from(cash.amount);
+            }
+            Payload::ShiftOpened(opened) => {
+                let place = (stall, opened.business_day, opened.currency);
+                self.drawer(place, &opened.key.till).floats += i128::from(opened.float);
+                self.shifts.entry(id).or_default().0 = opened.float;
+            }
+            Payload::ShiftClosed(closed) => {
+                self.names(held, id, closed.shift, "shift-opened");
+                if closed.counted != closed.expected {
+                    let off = i128::from(closed.counted) - i128::from(closed.expected);
+                    self.off.insert(id, off);
+                }
+                let found = ancestors(held, &id).find(|(above, _)| *above == closed.shift);
+                if let Some(Payload::ShiftOpened(opened)) = found.map(|(_, row)| &row.event.payload)
+                {
+                    let place = (stall, opened.business_day, opened.currency);
+                    let drawer = self.drawer(place, &opened.key.till);
+                    drawer.counted += i128::from(closed.counted);
+                    self.shifts.entry(closed.shift).or_default().1.insert(id);
+                }
+            }
+            Payload::DayClosed(_) => {
+                self.closes.insert(id);
+            }
+            _ => {}
+        }
     }
 
     /// Without what reads as nothing, which has no rows.
