@@ -10,6 +10,7 @@ use crate::event::codec;
 use crate::ids::{DeviceId, LOG_BYTES, Log, Scope};
 use crate::keys;
 use crate::log::vector::VersionVector;
+use crate::projections::catalogue;
 use crate::projections::sales::{self, Day, Sums};
 use crate::projections::stock;
 use crate::store::{Read, ReadError};
@@ -99,8 +100,7 @@ pub fn stock_of(store: &dyn Read, scope: Scope, sku: &str) -> Result<Option<Stoc
 
 /// Whether the catalogue has an item.
 pub fn is_item(store: &dyn Read, scope: Scope, sku: &str) -> Result<bool, ReadError> {
-    let projection = crate::projections::Projection::Catalogue as u8;
-    Ok(store.get(&keys::row(projection, scope, sku.as_bytes()))?.is_some())
+    Ok(store.get(&catalogue::item(scope, sku))?.is_some())
 }
 
 /// The sums of each stall of a scope, over every day.
@@ -141,16 +141,6 @@ fn read_stock(
     Ok(out)
 }
 
-#[cfg(feature = "catalogue")]
 fn name_of(store: &dyn Read, scope: Scope, sku: &str) -> Result<Option<String>, ReadError> {
-    let projection = crate::projections::Projection::Catalogue as u8;
-    let row = store.get(&keys::row(projection, scope, sku.as_bytes()))?;
-    let item: Option<crate::catalogue::Item> =
-        row.and_then(|row| codec::decode("an item row", &row).ok());
-    Ok(item.and_then(|item| item.name))
-}
-
-#[cfg(not(feature = "catalogue"))]
-fn name_of(_store: &dyn Read, _scope: Scope, _sku: &str) -> Result<Option<String>, ReadError> {
-    Ok(None)
+    Ok(catalogue::item_of(store, scope, sku)?.and_then(|item| item.name))
 }

@@ -12,8 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use automerge::legacy::{Key, Op as AutomergeOp, OpType};
 use automerge::{Change, ExpandedChange, ScalarValue};
 
-use super::frame;
 use super::field::{self, Field, Value};
+use super::frame;
 use super::item::ItemEdit;
 use super::quarantine::Quarantine;
 

@@ -13,11 +13,11 @@ use super::change::{self, Hash};
 use super::document::Document;
 use super::field::{self, Field};
 use super::item::{Item, ItemEdit};
-use super::mark;
 use super::limits::{
     ACTOR_BYTES_MAX, ACTOR_BYTES_MIN, CATEGORY_BYTES_MAX, CHANGE_BYTES_MAX, EDIT_HEADS_MAX,
     FIELD_BYTES_MAX, LANGUAGES_MAX, NAME_BYTES_MAX, PREDECESSORS_PER_CHANGE_MAX, SKU_BYTES_MAX,
 };
+use super::mark;
 
 /// What an edit at most adds to a change for the frame, one dependency, one more actor, one
 /// operation and one predecessor, in bytes, if no column finds a run; keys and texts come on
@@ -106,7 +106,8 @@ pub(super) fn checked(edits: &[ItemEdit]) -> Result<Vec<ItemEdit>, EditError> {
         if !field::is_sku(&edit.sku) {
             return Err(EditError::Sku(edit.sku.clone()));
         }
-        let mut values = edit.fields.iter().filter_map(|(field, value)| Some((field, value.as_ref()?)));
+        let mut values =
+            edit.fields.iter().filter_map(|(field, value)| Some((field, value.as_ref()?)));
         if let Some((field, _)) = values.find(|(field, value)| !field.accepts(value)) {
             let (field, rule) = (field.to_string(), field.rule());
             return Err(EditError::Value { sku: edit.sku.clone(), field, rule });

@@ -18,8 +18,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::merged::ChangeId;
 use super::change::{Hash, Parsed, ParsedOp};
+use super::merged::ChangeId;
 use super::names::Names;
 use super::quarantine::Quarantine;
 use super::status::Status;
@@ -149,9 +149,11 @@ impl Graph {
                 left.extend(parents.filter_map(|hash| self.by_hash.get(hash).copied()));
             }
         }
-        let beyond = self.nodes.iter().zip(within).filter(|(node, within)| {
-            !within && node.status == Status::Applied
-        });
+        let beyond = self
+            .nodes
+            .iter()
+            .zip(within)
+            .filter(|(node, within)| !within && node.status == Status::Applied);
         beyond.map(|(node, _)| (node.id, node.hash)).collect()
     }
 

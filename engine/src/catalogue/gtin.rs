@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn other_lengths_and_other_signs_do_not_check() {
-        for text in ["", "0", "0000000", "000000000", "0000000000", "00000000000", "000000000000000"]
+        for text in
+            ["", "0", "0000000", "000000000", "0000000000", "00000000000", "000000000000000"]
         {
             assert!(!is_gtin(text), "{text}");
         }

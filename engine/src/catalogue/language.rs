@@ -19,8 +19,8 @@ impl Language {
         if tag.len() > LANGUAGE_BYTES_MAX {
             return None;
         }
-        let normal = LanguageIdentifier::normalize(tag).ok()?;
-        Some(Self(normal.into_owned()))
+        let normal = LanguageIdentifier::normalize(&tag.replace('_', "-")).ok()?.into_owned();
+        Some(Self(normal))
     }
 
     /// Reads what [`Language::to_key`] wrote, and no other spelling of it.

@@ -50,7 +50,9 @@ pub const EDIT_HEADS_MAX: usize = 256;
 
 /// Longest value of a field of a later version that a new season takes over, in bytes.
 pub const CARRIED_BYTES_MAX: usize = 4 * 1024;
-/// Changes of one season that are listed with one late change's contents, at most.
+/// Documents of other seasons than the current one that stay in memory.
+pub const PAST_SEASONS_KEPT_MAX: usize = 2;
+/// Fields that are listed of one late change.
 pub const LATE_FIELDS_SHOWN_MAX: usize = 32;
 
 /// Longest dependency hash list an edit can carry, in bytes.

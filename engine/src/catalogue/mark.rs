@@ -13,6 +13,7 @@
 
 use super::change::Hash;
 use super::field::Value;
+use super::limits::CONFLICTS_SHOWN_MAX;
 use crate::hex;
 
 /// The field of a change that a season began with.
@@ -56,5 +57,6 @@ pub(super) fn read(carried: &[Value], settled: &[Value]) -> Marks {
     let mut settled: Vec<u32> = settled.iter().filter_map(season).collect();
     settled.sort_unstable();
     settled.dedup();
+    settled.truncate(CONFLICTS_SHOWN_MAX);
     Marks { carried: carried.contains(&Value::Flag(true)), settled }
 }

@@ -131,9 +131,8 @@ fn an_item_is_withdrawn_and_put_back() {
 fn an_import_is_split_into_changes_that_each_fit() {
     let mut catalogue = Catalogue::new();
     let name = "n".repeat(NAME_BYTES_MAX);
-    let items: Vec<_> = (0..1_000)
-        .map(|number| named(&format!("{number:060}"), &name).price(PRICE_MAX))
-        .collect();
+    let items: Vec<_> =
+        (0..1_000).map(|number| named(&format!("{number:060}"), &name).price(PRICE_MAX)).collect();
     let changes = edit(&mut catalogue, 1, &items);
     assert!(changes.iter().all(|bytes| bytes.len() <= CHANGE_BYTES_MAX));
     let bytes: usize = changes.iter().map(Vec::len).sum();
@@ -353,7 +352,9 @@ fn a_clash_is_listed_at_every_field() {
 #[test]
 fn a_thirteenth_language_is_refused_until_one_is_cleared() {
     let mut catalogue = Catalogue::new();
-    let name_in = |number: usize| Field::NameIn(Language::parse(&format!("q{}", (b'a' + number as u8) as char)).unwrap());
+    let name_in = |number: usize| {
+        Field::NameIn(Language::parse(&format!("q{}", (b'a' + number as u8) as char)).unwrap())
+    };
     for number in 0..limits::LANGUAGES_MAX {
         one(&mut catalogue, 1, ItemEdit::of("a").text(name_in(number), "n"));
     }

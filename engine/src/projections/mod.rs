@@ -4,6 +4,7 @@
 //! children gives the same rows. Folds never refuse: a signed fact always counts. Rows are written
 //! in the batch of the event that changed them.
 
+pub mod catalogue;
 pub mod digest;
 pub mod reversals;
 pub mod sales;
@@ -47,7 +48,10 @@ impl Projection {
 
     /// Counts up when the fold changes; digests compare only at equal versions.
     pub fn version(self) -> u32 {
-        1
+        match self {
+            Self::Catalogue => 2,
+            _ => 1,
+        }
     }
 
     /// The lane whose logs, in the projection's scope, it reads.

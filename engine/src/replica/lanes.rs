@@ -130,6 +130,7 @@ impl Replica {
     fn fold(&mut self, origin: Origin, event: &Event) -> Result<(), ReadError> {
         match &event.payload {
             Payload::CatalogueChanged(change) => self.fold_catalogue(&origin, change),
+            Payload::SeasonOpened(opened) => self.fold_season(&origin, opened),
             Payload::GrantIssued(_) | Payload::DeviceRevoked(_) | Payload::ForkProven(_) => {
                 self.fold_authority(&origin, &event.payload);
                 Ok(())

@@ -52,7 +52,7 @@ pub struct Replica {
     staged_count: usize,
     staged_bytes: usize,
     #[cfg(feature = "catalogue")]
-    catalogues: BTreeMap<crate::ids::Scope, crate::catalogue::Catalogue>,
+    catalogues: BTreeMap<crate::ids::Scope, catalogue::Shelf>,
 }
 
 /// What is kept in memory of a log.
