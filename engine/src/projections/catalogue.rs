@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! row    01 | SKU                                     value  [`Item`], of the current season
-//!        02 | season 4 | event 48                            name: that event opened the season
+//!        02 | season 4 | name, cut to 64 bytes               nothing: somebody opened it so
 //!        03 | season 4 | change id 32                        [`EventId`]: the first that bears it
 //!        04 | season 4 | change id 32                        status u8, unless it is applied
 //!        05 | season 4 | change hash 32                      [`MarkRow`] in that document
@@ -10,8 +10,7 @@
 //!        07 | season 4 | change hash 32                      [`LateRow`]
 //! ```
 //!
-//! Seasons are big-endian, and an event has the bytes that it has in its key. Every row is a
-//! function of the set of events. This file draws the rows and reads them; they are written by
+//! Seasons are big-endian. Every row is a function of the set of events. This file draws the rows and reads them; they are written by
 //! `replica::catalogue`, which keeps the documents.
 
 use std::ops::ControlFlow;
@@ -24,6 +23,7 @@ use crate::event::codec;
 use crate::hash::Hash;
 use crate::ids::{EventId, Scope};
 use crate::keys::{self, Range};
+use crate::limits::NAME_BYTES_MAX;
 use crate::store::{Read, ReadError};
 
 const ITEM: u8 = 1;
@@ -86,12 +86,13 @@ pub fn items(scope: Scope) -> Range {
     keys::prefix(key(scope, ITEM, &[]))
 }
 
-/// The row that says that an event opened a season.
-pub fn opened(scope: Scope, season: u32, event: &EventId) -> Vec<u8> {
-    key(scope, OPENED, &[&season.to_be_bytes(), &keys::event(event)[1..]])
+/// The row that says that somebody opened a season under a name.
+pub fn opened(scope: Scope, season: u32, name: &str) -> Vec<u8> {
+    let name = &name[..name.floor_char_boundary(NAME_BYTES_MAX)];
+    key(scope, OPENED, &[&season.to_be_bytes(), name.as_bytes()])
 }
 
-/// The rows of the events that opened a season.
+/// The rows of the names that a season was opened under.
 pub fn openings(scope: Scope, season: u32) -> Range {
     of_season(scope, OPENED, season)
 }
@@ -141,11 +142,6 @@ pub fn lates(scope: Scope, season: u32) -> Range {
     of_season(scope, LATE, season)
 }
 
-/// The rows of version 1, which were SKUs alone: none begins with a control character.
-pub fn version_1(scope: Scope) -> Range {
-    (key(scope, b' ', &[]), keys::prefix(super::row(Projection::Catalogue, scope, &[])).1)
-}
-
 /// The 32 bytes at the end of the row of a change, a mark or a late change.
 pub fn read_name(key: &[u8]) -> Option<[u8; 32]> {
     key.last_chunk::<32>().copied()
@@ -175,7 +171,7 @@ pub fn current_season(
 pub struct Season {
     /// Its number.
     pub season: u32,
-    /// Its name; of several the one in the first of the events.
+    /// Its name; of several the first in order.
     pub name: String,
 }
 
@@ -183,23 +179,18 @@ pub struct Season {
 pub fn seasons(store: &dyn Read, scope: Scope) -> Result<Vec<Season>, ReadError> {
     let mut out = Vec::new();
     current_season(|season| {
-        let name = first(store, &openings(scope, season))?;
+        let (from, to) = openings(scope, season);
+        let prefix = from.len();
+        let mut name = None;
+        store.scan(&from, &to, &mut |key, _| {
+            name = Some(String::from_utf8_lossy(&key[prefix..]).into_owned());
+            ControlFlow::Break(())
+        })?;
         let opened = name.is_some();
-        let name = name.and_then(|(_, name)| codec::decode("a season's name", &name).ok());
         out.extend(name.map(|name| Season { season, name }));
         Ok(opened)
     })?;
     Ok(out)
-}
-
-/// The first row of a range.
-fn first(store: &dyn Read, range: &Range) -> Result<Option<(Vec<u8>, Vec<u8>)>, ReadError> {
-    let mut found = None;
-    store.scan(&range.0, &range.1, &mut |key, value| {
-        found = Some((key.to_vec(), value.to_vec()));
-        ControlFlow::Break(())
-    })?;
-    Ok(found)
 }
 
 /// An item of the current season.

@@ -249,6 +249,7 @@ impl SaleBody {
             lines: lines.collect(),
             tenders: tenders(self.tenders),
             tip: self.tip,
+            ..Sale::default()
         };
         Ok(Request::Sale(sale, zero))
     }
@@ -272,6 +273,8 @@ impl RefundBody {
             lines: lines.collect(),
             tenders: tenders(self.tenders),
             restock: self.restock,
+            receipt: 0,
+            restored: Vec::new(),
         }))
     }
 }

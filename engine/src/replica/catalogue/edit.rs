@@ -9,6 +9,7 @@ use crate::event::{CatalogueChanged, Payload, SeasonOpened, codec};
 use crate::hash::Hash;
 use crate::ids::{EventId, Lane, Scope};
 use crate::limits::NAME_BYTES_MAX;
+use crate::projections::Projection;
 use crate::projections::catalogue::{self as rows, LateRow};
 use crate::replica::Replica;
 use crate::replica::append::AppendError;
@@ -37,6 +38,9 @@ pub enum CatalogueError {
     /// No such change is late.
     #[error("change {0} is not late, or is settled already")]
     NotLate(Hash),
+    /// The catalogue's rows are not whole yet.
+    #[error("the catalogue is being rebuilt after an update of the program; try again in a while")]
+    Rebuilding,
     /// Its event was not appended.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -154,13 +158,12 @@ impl Replica {
         Ok((made, change.map(|(bytes, actor)| edits_of(&bytes, &actor)).unwrap_or_default()))
     }
 
-    fn check_may_edit(&self, scope: Scope) -> Result<(), AppendError> {
+    fn check_may_edit(&self, scope: Scope) -> Result<(), CatalogueError> {
         let lane = Lane::Catalogue;
-        if self.rights().may_write(&self.own_log(scope, lane)) {
-            Ok(())
-        } else {
-            Err(AppendError::NotGranted { scope, lane })
+        if !self.rights().may_write(&self.own_log(scope, lane)) {
+            return Err(AppendError::NotGranted { scope, lane }.into());
         }
+        if self.is_whole(Projection::Catalogue) { Ok(()) } else { Err(CatalogueError::Rebuilding) }
     }
 
     fn append_edits(

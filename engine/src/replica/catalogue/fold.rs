@@ -8,31 +8,29 @@ use crate::catalogue::{Status, Touched, change_id};
 use crate::event::{CatalogueChanged, Payload, SeasonOpened, codec};
 use crate::ids::Scope;
 use crate::projections::catalogue::{self as rows, MarkRow};
-use crate::projections::{Books, Origin};
+use crate::projections::{Books, Origin, Projection};
 use crate::replica::Replica;
 use crate::replica::lanes::garbled;
 use crate::store::ReadError;
 
 impl Replica {
-    /// Takes in an event of the catalogue lane.
+    /// Takes in an event, if the catalogue reads its log.
     pub(in crate::replica) fn fold_into_catalogue(
         &mut self,
         origin: &Origin,
         payload: &Payload,
     ) -> Result<(), ReadError> {
+        if !Projection::Catalogue.reads(origin.log.scope, &origin.log) {
+            return Ok(());
+        }
         match payload {
-            Payload::CatalogueChanged(change) => self.fold_catalogue(origin, change),
-            Payload::SeasonOpened(opened) => self.fold_season(origin, opened),
+            Payload::CatalogueChanged(change) => self.fold_change(origin, change),
+            Payload::SeasonOpened(opened) => self.fold_opening(origin, opened),
             _ => Ok(()),
         }
     }
 
-    /// Takes in a change.
-    pub(in crate::replica) fn fold_catalogue(
-        &mut self,
-        origin: &Origin,
-        body: &CatalogueChanged,
-    ) -> Result<(), ReadError> {
+    fn fold_change(&mut self, origin: &Origin, body: &CatalogueChanged) -> Result<(), ReadError> {
         let (scope, season) = (origin.log.scope, body.season);
         let actor = actor(&origin.log.device, origin.id.epoch);
         let row = rows::change(scope, season, &change_id(&body.change, &actor));
@@ -46,15 +44,9 @@ impl Replica {
         Ok(())
     }
 
-    /// Takes in the opening of a season.
-    pub(in crate::replica) fn fold_season(
-        &mut self,
-        origin: &Origin,
-        opened: &SeasonOpened,
-    ) -> Result<(), ReadError> {
+    fn fold_opening(&mut self, origin: &Origin, opened: &SeasonOpened) -> Result<(), ReadError> {
         let scope = origin.log.scope;
-        let row = rows::opened(scope, opened.season, &origin.id);
-        self.set_row(row, Some(codec::encode(&opened.name).map_err(garbled)?))?;
+        self.set_row(rows::opened(scope, opened.season, &opened.name), Some(Vec::new()))?;
         self.catalogues.entry(scope).or_default().due.opened = true;
         Ok(())
     }

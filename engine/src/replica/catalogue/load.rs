@@ -8,7 +8,7 @@ use crate::event::{Payload, codec};
 use crate::hash;
 use crate::ids::{DeviceId, Epoch, EventId, LOG_BYTES, Lane, Log, LogId, Scope};
 use crate::keys;
-use crate::projections::Books;
+use crate::projections::Projection;
 use crate::projections::catalogue as rows;
 use crate::replica::Replica;
 use crate::replica::lanes::{StoredEvent, garbled};
@@ -81,8 +81,12 @@ pub fn past_items(
 }
 
 impl Replica {
-    /// Reads every merchant's current document.
+    /// Reads every merchant's current document. While the rows that name its changes are being
+    /// rebuilt, documents grow with them.
     pub(in crate::replica) fn load_catalogues(&mut self) -> Result<(), ReadError> {
+        if !self.is_whole(Projection::Catalogue) {
+            return Ok(());
+        }
         let logs = self.logs.values().map(|state| state.log);
         let mut scopes: Vec<Scope> =
             logs.filter(|log| log.lane == Lane::Catalogue).map(|log| log.scope).collect();
@@ -91,12 +95,7 @@ impl Replica {
         for scope in scopes {
             let current = self.current_season(scope)?;
             self.catalogues.insert(scope, Shelf::at(current));
-            let outdated = self.rows.collect(&rows::version_1(scope))?;
-            if outdated.is_empty() {
-                self.document(scope, current)?;
-            } else {
-                self.refold_catalogue(scope, outdated)?;
-            }
+            self.document(scope, current)?;
         }
         Ok(())
     }
@@ -104,28 +103,8 @@ impl Replica {
     /// The current season, by the rows.
     pub(super) fn current_season(&self, scope: Scope) -> Result<u32, ReadError> {
         rows::current_season(|season| {
-            Ok(!self.rows.collect(&rows::openings(scope, season))?.is_empty())
+            Ok(!self.rows.first(&rows::openings(scope, season), 1)?.is_empty())
         })
-    }
-
-    /// Folds every change again: the rows are of version 1, when there was one season.
-    fn refold_catalogue(&mut self, scope: Scope, outdated: Vec<Row>) -> Result<(), ReadError> {
-        for (key, _) in outdated {
-            self.set_row(key, None)?;
-        }
-        let logs: Vec<Log> = self.logs.values().map(|state| state.log).collect();
-        for log in logs.iter().filter(|log| log.scope == scope && log.lane == Lane::Catalogue) {
-            for (key, row) in self.rows.collect(&keys::log_events(&log.id()))? {
-                let stored = StoredEvent::from_bytes(&row).zip(keys::read_event_id(&key));
-                let Some((stored, id)) = stored else { continue };
-                let event = codec::decode_event(&stored.bytes).map_err(garbled)?;
-                self.fold_into_catalogue(
-                    &crate::projections::Origin { log: *log, id },
-                    &event.payload,
-                )?;
-            }
-        }
-        Ok(())
     }
 
     /// An item of a merchant's current catalogue, as committed.

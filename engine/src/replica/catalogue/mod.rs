@@ -34,24 +34,16 @@ pub(super) use shelf::Shelf;
 
 #[cfg(not(feature = "catalogue"))]
 mod unfolded {
-    use crate::event::{CatalogueChanged, SeasonOpened};
+    use crate::event::Payload;
     use crate::projections::Origin;
     use crate::replica::Replica;
     use crate::store::ReadError;
 
     impl Replica {
-        pub(in crate::replica) fn fold_catalogue(
+        pub(in crate::replica) fn fold_into_catalogue(
             &mut self,
             _origin: &Origin,
-            _change: &CatalogueChanged,
-        ) -> Result<(), ReadError> {
-            Ok(())
-        }
-
-        pub(in crate::replica) fn fold_season(
-            &mut self,
-            _origin: &Origin,
-            _opened: &SeasonOpened,
+            _payload: &Payload,
         ) -> Result<(), ReadError> {
             Ok(())
         }
