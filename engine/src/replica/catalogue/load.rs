@@ -112,6 +112,12 @@ impl Replica {
         rows::item_of(self.store().as_ref(), scope, sku)
     }
 
+    /// The seasons of a merchant whose documents are in memory.
+    #[cfg(test)]
+    pub(in crate::replica) fn documents_in_memory(&self, scope: Scope) -> Vec<u32> {
+        self.catalogues.get(&scope).map(Shelf::held).unwrap_or_default()
+    }
+
     /// A season's document; read from the log when it is not in memory.
     pub(super) fn document(
         &mut self,

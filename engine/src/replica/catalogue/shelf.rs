@@ -51,6 +51,12 @@ impl Shelf {
         self.seasons.contains_key(&season)
     }
 
+    /// The seasons whose documents are in memory.
+    #[cfg(test)]
+    pub fn held(&self) -> Vec<u32> {
+        self.seasons.keys().copied().collect()
+    }
+
     /// A season's document, if it is in memory.
     pub fn get(&mut self, season: u32) -> Option<&mut Catalogue> {
         self.uses += 1;

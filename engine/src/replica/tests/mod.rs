@@ -3,11 +3,14 @@
 //! Each file tests one promise; the tenant that they share is `crate::testing`.
 
 mod books;
+#[cfg(feature = "catalogue")]
+mod catalogue;
 mod commit;
 mod convergence;
 mod forks;
 mod heads;
 mod hostile;
+mod luck;
 mod requests;
 mod risk;
 mod tamper;
