@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use shell::Exit;
+use shell::catalogue::command::{self as catalogue, CatalogueCommand};
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 use shell::read::{ItemStock, StockPage};
@@ -73,6 +74,9 @@ enum Command {
         /// The SKU
         sku: Option<String>,
     },
+    /// Read and edit the catalogue
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -130,6 +134,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         }
         Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
+        Command::Catalogue(command) => {
+            let (answer, words) = catalogue::run(&Client::open(data)?, command).await?;
+            show(cli, &answer, &words);
+        }
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });

@@ -10,10 +10,11 @@ mod status;
 use std::collections::BTreeSet;
 
 use engine::catalogue::ItemEdit;
+use engine::hash::Hash;
 use engine::ids::{DeviceId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
-use engine::replica::catalogue::CatalogueError;
+use engine::replica::catalogue::{CatalogueError, Settlement};
 use engine::replica::query::DigestRow;
 use engine::store::{Batch, ReadError, WriteError};
 use thiserror::Error;
@@ -34,6 +35,17 @@ pub enum Call {
     Revoke(DeviceId),
     /// Edit a merchant's catalogue.
     EditCatalogue(Scope, Vec<ItemEdit>),
+    /// Settle late changes of a merchant's closed seasons.
+    SettleLate(Scope, Vec<(u32, Hash)>, Settlement),
+    /// Open a merchant's next season.
+    OpenSeason {
+        /// The merchant.
+        scope: Scope,
+        /// What people call the season.
+        name: String,
+        /// Whether of values in conflict those shown win; else conflicts refuse it.
+        winners: bool,
+    },
     /// How things stand.
     Status,
     /// Every stall, with its lag.
@@ -42,11 +54,20 @@ pub enum Call {
     Digests,
 }
 
+impl Call {
+    /// Whether its answer rests on a batch.
+    fn writes(&self) -> bool {
+        !matches!(self, Self::Status | Self::Stalls | Self::Digests)
+    }
+}
+
 /// What a control answers.
 #[derive(Debug)]
 pub enum Answer {
     /// Done, and durable; with how many events.
     Done(usize),
+    /// A season was opened, and that is durable.
+    Season(u32),
     /// How things stand.
     Status(Box<Status>),
     /// Every stall.
@@ -109,7 +130,7 @@ impl Hub {
 
     fn decide(&mut self, call: Call, now: Now) -> Result<Answer, CallError> {
         if let Some(reason) = self.device.halted()
-            && matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..))
+            && call.writes()
         {
             return Err(CallError::Halted(reason.to_owned()));
         }
@@ -120,6 +141,15 @@ impl Hub {
                 let replica = &mut self.device.replica;
                 let events = replica.edit_catalogue(scope, &items, now.wall_ms)?;
                 Ok(Answer::Done(events.len()))
+            }
+            Call::SettleLate(scope, late, settlement) => {
+                let replica = &mut self.device.replica;
+                let events = replica.settle_late(scope, &late, settlement, now.wall_ms)?;
+                Ok(Answer::Done(events))
+            }
+            Call::OpenSeason { scope, name, winners } => {
+                let replica = &mut self.device.replica;
+                Ok(Answer::Season(replica.open_season(scope, &name, winners, now.wall_ms)?))
             }
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
@@ -170,8 +200,7 @@ impl Core for Hub {
     }
 
     fn handle_call(&mut self, id: CallId, call: Call, now: Now) {
-        let rests_on_batch =
-            matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..));
+        let rests_on_batch = call.writes();
         match self.decide(call, now) {
             Ok(answer) if rests_on_batch => self.pending.answer(id, answer, &self.device),
             Ok(answer) => self.pending.answer_now(id, answer),

@@ -45,7 +45,10 @@ pub enum EditError {
     #[error("an actor id has {ACTOR_BYTES_MIN} to {ACTOR_BYTES_MAX} bytes, not {0}")]
     ActorLength(usize),
     /// Changes of this actor wait or are quarantined, so a new one would clash with them.
-    #[error("this branch has changes that do not stand; open a new epoch and edit again")]
+    #[error(
+        "changes of this start do not stand, as when its disk was copied while it ran; \
+         restart it and edit again"
+    )]
     ActorNotInStep,
     /// The SKU is empty, too long or holds control characters.
     #[error("{0:?} is no SKU: it must have 1 to {SKU_BYTES_MAX} bytes and no control characters")]

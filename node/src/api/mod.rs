@@ -2,6 +2,7 @@
 //!
 //! `docs/api.md` describes every call.
 
+mod catalogue;
 pub mod dto;
 mod time;
 
@@ -66,6 +67,7 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
         .merge(shell::read::routes())
+        .merge(catalogue::routes())
         .with_state(api)
 }
 

@@ -9,6 +9,7 @@
 //! | [`http`] | the server: time limits, size limits, graceful stop |
 //! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
 //! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
+//! | [`catalogue`] | the catalogue's read calls, bodies and commands |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
 //! | [`client`], [`exit`] | the command line's side of the API |
@@ -19,6 +20,7 @@
 
 pub mod access;
 pub mod auth;
+pub mod catalogue;
 pub mod client;
 pub mod daemon;
 pub mod data_dir;

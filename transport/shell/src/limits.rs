@@ -69,3 +69,9 @@ pub const LINK_SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// SKUs in one page of stock.
 pub const STOCK_PAGE_MAX: usize = 1_000;
+/// Items in one page of the catalogue.
+pub const CATALOGUE_PAGE_MAX: usize = 1_000;
+/// Items, or late changes, in one call that edits the catalogue.
+pub const CATALOGUE_ITEMS_MAX: usize = 5_000;
+/// Body of a call that edits the catalogue.
+pub const CATALOGUE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -118,7 +118,7 @@ fn two_changes_of_one_number_are_both_set_aside_and_a_new_start_edits_on() {
     assert_eq!(price(&stall, "tea"), Some(100));
     assert_eq!(catalogue_rows(&stall), catalogue_rows(&copy));
     let again = stall.replica.edit_catalogue(scope(), &[ItemEdit::of("tea").price(1)], NOON_MS);
-    assert!(again.unwrap_err().to_string().contains("open a new epoch"));
+    assert!(again.unwrap_err().to_string().contains("restart it and edit again"));
     stall.restart(22);
     price_at(&mut stall, "tea", 130);
     assert_eq!(price(&stall, "tea"), Some(130));

@@ -2,6 +2,8 @@
 //!
 //! `docs/api.md` describes every call.
 
+mod catalogue;
+
 use std::sync::Arc;
 
 use axum::extract::{FromRef, State};
@@ -11,9 +13,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use engine::authority::JoinToken;
 use engine::authority::join::{InviteId, pin, proof_key};
-use engine::catalogue::ItemEdit;
 use engine::ids::{DeviceId, EventId};
-use engine::replica::catalogue::CatalogueError;
 use engine::store::Read;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,15 +21,11 @@ use shell::access::{Access, Operator};
 use shell::driver::Calls;
 use shell::extract::{JsonBody, Query};
 use shell::problem::Problem;
-use shell::read::{DigestEntry, Library, from_snapshot, scope_of};
+use shell::read::{DigestEntry, Library, from_snapshot};
 use transport::env::Env;
 
 use crate::core::{Answer, Call, CallError, Hub, Invitation};
 
-/// Items in one catalogue call.
-const ITEMS_MAX: usize = 5_000;
-/// Bytes of one catalogue call.
-const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Events in one page.
 const EVENTS_PAGE_MAX: usize = 1_000;
 /// Minutes that a join token is valid for, unless asked otherwise, and at most.
@@ -70,12 +66,9 @@ impl<E: Env> FromRef<Api<E>> for Library {
 
 /// Every route of the control.
 pub fn router<E: Env>(api: Api<E>) -> Router {
-    let catalogue =
-        post(edit_catalogue::<E>).layer(axum::extract::DefaultBodyLimit::max(ITEMS_BYTES_MAX));
     Router::new()
         .route("/v1/invites", post(invite::<E>))
         .route("/v1/revocations", post(revoke::<E>))
-        .route("/v1/catalogue/items", catalogue)
         .route("/v1/stalls", get(stalls::<E>))
         .route("/v1/status", get(status::<E>))
         .route("/v1/digest", get(digest::<E>))
@@ -83,6 +76,7 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
         .merge(shell::read::routes())
+        .merge(catalogue::routes(&api.merchant))
         .with_state(api)
 }
 
@@ -148,46 +142,6 @@ async fn revoke<E: Env>(
     ask(&api, Call::Revoke(device)).await?;
     let body = json!({ "revoked": device.to_string() });
     Ok((StatusCode::CREATED, Json(body)).into_response())
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ItemsBody {
-    merchant: Option<String>,
-    items: Vec<ItemBody>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ItemBody {
-    sku: String,
-    name: Option<String>,
-    price: Option<i64>,
-    withdrawn: Option<bool>,
-}
-
-async fn edit_catalogue<E: Env>(
-    _: Operator,
-    State(api): State<Api<E>>,
-    JsonBody(body): JsonBody<ItemsBody>,
-) -> Result<Response, Problem> {
-    if body.items.is_empty() || body.items.len() > ITEMS_MAX {
-        return Err(Problem::malformed(format!("items must have 1 to {ITEMS_MAX} entries")));
-    }
-    let scope = scope_of(body.merchant.as_deref().unwrap_or(&api.merchant));
-    let item = |item: ItemBody| ItemEdit {
-        sku: item.sku,
-        name: item.name,
-        price: item.price,
-        withdrawn: item.withdrawn,
-    };
-    let items = body.items.into_iter().map(item).collect();
-    match ask(&api, Call::EditCatalogue(scope, items)).await? {
-        Answer::Done(changes) => {
-            Ok((StatusCode::CREATED, Json(json!({ "changes": changes }))).into_response())
-        }
-        _ => Err(unexpected()),
-    }
 }
 
 async fn stalls<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<Json<Value>, Problem> {
@@ -292,7 +246,7 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     match api.calls.call(call).await {
         Ok(Answer::Refused(error)) => Err(match &error {
             CallError::UnknownDevice(_) => Problem::not_found(error.to_string()),
-            CallError::Catalogue(CatalogueError::Edit(_)) => Problem::malformed(error.to_string()),
+            CallError::Catalogue(error) => catalogue::problem(error),
             _ => Problem::halted(error.to_string()),
         }),
         Ok(answer) => Ok(answer),
