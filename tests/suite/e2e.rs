@@ -14,11 +14,13 @@
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
+//! | [`catalogue`] | the catalogue at the centre and at stalls |
 //! | [`settings`] | configuration and exit codes |
 //!
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
 //! time: what takes time is asked for until it is there, within a generous bound.
 
+mod catalogue;
 mod clones;
 mod directories;
 mod harness;

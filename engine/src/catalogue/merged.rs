@@ -268,3 +268,7 @@ pub fn edits_of(bytes: &[u8], actor: &[u8]) -> Vec<ItemEdit> {
     }
     change::edits(bytes).unwrap_or_default()
 }
+#[cfg(test)]
+impl Catalogue {
+    pub(super) fn branch_for_tests(&self, actor: &[u8]) -> automerge::Automerge { self.document.branch(actor, None, 256) }
+}

@@ -54,6 +54,8 @@ mod quarantine;
 mod status;
 #[cfg(all(test, feature = "catalogue"))]
 mod tests;
+#[cfg(all(test, feature = "catalogue"))]
+mod zz;
 
 pub use field::{Field, Value};
 pub use gtin::is_gtin;
