@@ -5,6 +5,7 @@
 //! nothing with an earlier run and fails only when something is lost.
 
 mod backlog;
+mod catalogue;
 mod http;
 #[cfg(feature = "rocksdb")]
 mod raw;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 
 pub use crate::bench::backlog::{BacklogOptions, BacklogOutcome};
+pub use crate::bench::catalogue::{CatalogueOptions, CatalogueOutcome};
 pub use crate::bench::http::{HttpOptions, HttpOutcome};
 use crate::replay::cluster::Cluster;
 use crate::replay::{Place, interruptible, progress::say};
@@ -34,6 +36,8 @@ pub enum Bench {
     Http(HttpOptions),
     /// A backlog sold offline: events a second, bytes and memory until both sides agree
     Backlog(BacklogOptions),
+    /// A large catalogue: time and memory of a start, before and after a new season
+    Catalogue(CatalogueOptions),
 }
 
 /// Measures, and prints figures on stdout: what `tentpole-sim bench` does.
@@ -50,6 +54,11 @@ pub async fn command(bench: Bench) -> anyhow::Result<()> {
             let measured = interruptible(Box::pin(backlog::run(&options))).await?;
             print(&measured, options.json)
         }
+        Bench::Catalogue(CatalogueOptions { start: Some(path), .. }) => {
+            println!("{}", serde_json::to_string(&catalogue::start(&path)?)?);
+            Ok(())
+        }
+        Bench::Catalogue(options) => print(&catalogue::run(&options)?, options.json),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The Automerge document: takes in changes that the graph lets stand, and is read.
 //!
 //! Automerge draws a random actor id for every new document. It never reaches a change: the
-//! id is replaced before anything is written, and this document itself is only read.
+//! id is replaced before anything is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,17 +60,24 @@ impl Document {
         }
     }
 
+    /// Whether it has more heads than one change should join.
+    pub(super) fn is_spread(&self, heads_max: usize) -> bool {
+        self.merged.get_heads().len() > heads_max
+    }
+
+    /// The document itself, to write on as `actor`.
+    pub(super) fn trunk(&mut self, actor: &[u8]) -> &mut Automerge {
+        self.merged.set_actor(actor.into());
+        &mut self.merged
+    }
+
     /// A copy to write on as `actor`, whose last change is `last`. It joins at most
     /// `heads_max` heads beside that change.
     pub(super) fn branch(&self, actor: &[u8], last: Option<Hash>, heads_max: usize) -> Automerge {
         let mut heads = self.merged.get_heads();
-        let joined = if heads.len() > heads_max {
-            heads.truncate(heads_max);
-            heads.extend(last.map(ChangeHash));
-            self.merged.fork_at(&heads).ok()
-        } else {
-            None
-        };
+        heads.truncate(heads_max);
+        heads.extend(last.map(ChangeHash));
+        let joined = self.merged.fork_at(&heads).ok();
         joined.unwrap_or_else(|| self.merged.clone()).with_actor(actor.into())
     }
 

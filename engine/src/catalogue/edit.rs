@@ -1,8 +1,8 @@
 //! Turns a business edit into changes, each small enough for one event.
 //!
-//! An edit is written on a copy of the document, and what comes out is given to the caller
-//! to append and then to apply like any other change. Equal documents, actors and edits
-//! give equal bytes. This file applies nothing.
+//! An edit is written on the document itself, because a copy of it takes longer than all the
+//! rest, and what comes out is given to the caller to append and then to apply like any other
+//! change. Equal documents, actors and edits give equal bytes. This file applies nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,8 @@ pub struct Edit {
     pub bytes: Vec<u8>,
     /// The items it sets.
     pub skus: BTreeSet<String>,
+    /// By which others name it as a dependency.
+    pub(super) hash: Hash,
 }
 
 /// Why an edit was not written; nothing has changed.
@@ -161,15 +163,22 @@ pub(super) fn puts(items: Vec<ItemEdit>) -> Vec<Puts> {
     items.into_iter().map(Puts::of_edit).collect()
 }
 
-/// Writes as `actor`, whose last standing change is `last`.
+/// Writes as `actor`, whose last standing change is `last`. Afterwards the document holds what
+/// was written, or, after an error, something else: then it must be thrown away. A document
+/// with many heads is left as it is; the second value says so.
 pub(super) fn write(
-    document: &Document,
+    document: &mut Document,
     actor: &[u8],
     last: Option<Hash>,
     items: Vec<Puts>,
-) -> Result<Vec<Edit>, EditError> {
+) -> Result<(Vec<Edit>, bool), EditError> {
+    let spread = document.is_spread(EDIT_HEADS_MAX);
     let written = change::guarded(|| {
-        let mut writer = Writer::new(document.branch(actor, last, EDIT_HEADS_MAX));
+        let mut branch = spread.then(|| document.branch(actor, last, EDIT_HEADS_MAX));
+        let mut writer = Writer::new(match &mut branch {
+            Some(branch) => branch,
+            None => document.trunk(actor),
+        });
         for item in items {
             writer.push(item)?;
         }
@@ -178,12 +187,12 @@ pub(super) fn write(
     });
     let edits = written.unwrap_or(Err(EditError::Refused))?;
     let sound = |edit: &Edit| change::parse(&edit.bytes, actor).is_ok();
-    if edits.iter().all(sound) { Ok(edits) } else { Err(EditError::Refused) }
+    if edits.iter().all(sound) { Ok((edits, !spread)) } else { Err(EditError::Refused) }
 }
 
 /// Fills one change after the other.
-struct Writer {
-    document: Automerge,
+struct Writer<'a> {
+    document: &'a mut Automerge,
     group: Vec<Puts>,
     size: Size,
     edits: Vec<Edit>,
@@ -225,16 +234,16 @@ impl Size {
     }
 }
 
-impl Writer {
-    fn new(document: Automerge) -> Self {
+impl<'a> Writer<'a> {
+    fn new(document: &'a mut Automerge) -> Self {
         Writer { document, group: Vec::new(), size: Size::default(), edits: Vec::new() }
     }
 
     fn push(&mut self, item: Puts) -> Result<(), EditError> {
-        let mut size = self.size.with(&self.document, &item);
+        let mut size = self.size.with(self.document, &item);
         if !size.fits() {
             self.close()?;
-            size = Size::default().with(&self.document, &item);
+            size = Size::default().with(self.document, &item);
             if !size.fits() {
                 return self.push_apart(item);
             }
@@ -276,7 +285,8 @@ impl Writer {
             return Ok(());
         }
         let change = self.document.get_last_local_change().ok_or(EditError::Refused)?;
-        self.edits.push(Edit { bytes: change.raw_bytes().to_vec(), skus });
+        let (hash, bytes) = (change.hash().0, change.raw_bytes().to_vec());
+        self.edits.push(Edit { bytes, skus, hash });
         Ok(())
     }
 }

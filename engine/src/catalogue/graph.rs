@@ -134,6 +134,10 @@ impl Graph {
         self.nodes[index as usize].status == Status::Applied
     }
 
+    pub(super) fn hash(&self, index: NodeIndex) -> Hash {
+        self.nodes[index as usize].hash
+    }
+
     pub(super) fn body(&self, index: NodeIndex) -> &[u8] {
         &self.nodes[index as usize].body
     }

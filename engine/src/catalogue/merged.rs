@@ -49,6 +49,8 @@ pub struct Catalogue {
     document: Document,
     /// Standing changes that the document lacks, ancestors first.
     due: Vec<NodeIndex>,
+    /// Changes that were written on the document and have not come by [`Catalogue::apply`].
+    ahead: BTreeSet<Hash>,
     /// Whether the document holds a change that fell.
     stale: bool,
     touched: Touched,
@@ -68,6 +70,7 @@ impl Catalogue {
             rejected: BTreeMap::new(),
             document: Document::new(),
             due: Vec::new(),
+            ahead: BTreeSet::new(),
             stale: false,
             touched: Touched::default(),
         }
@@ -77,8 +80,9 @@ impl Catalogue {
     /// from device and epoch. Large edits become several changes, and an edit that sets
     /// nothing new becomes none.
     ///
-    /// The catalogue stays as it is. The caller appends the changes in the order given, and
-    /// applies each before it edits again as the same actor.
+    /// The catalogue shows what it showed. The caller appends the changes in the order given
+    /// and applies each before it reads or edits; what it does not apply is forgotten, which
+    /// takes as long as reading the catalogue anew.
     ///
     /// # Errors
     /// When a SKU or a value is out of bounds, or the actor cannot write any more.
@@ -121,11 +125,21 @@ impl Catalogue {
         self.write(actor, late.iter().map(|(season, hash)| edit::settled(*season, hash)).collect())
     }
 
-    fn write(&self, actor: &[u8], puts: Vec<edit::Puts>) -> Result<Vec<Edit>, EditError> {
+    fn write(&mut self, actor: &[u8], puts: Vec<edit::Puts>) -> Result<Vec<Edit>, EditError> {
         if self.graph.has_others_of(actor) {
             return Err(EditError::ActorNotInStep);
         }
-        edit::write(&self.document, actor, self.graph.last_of(actor), puts)
+        let last = self.graph.last_of(actor);
+        match edit::write(&mut self.document, actor, last, puts) {
+            Ok((edits, in_place)) => {
+                self.ahead.extend(edits.iter().filter(|_| in_place).map(|edit| edit.hash));
+                Ok(edits)
+            }
+            Err(error) => {
+                self.stale = true;
+                Err(error)
+            }
+        }
     }
 
     /// Takes in a raw change that came by the branch of `actor`. The bytes may be hostile.
@@ -213,10 +227,16 @@ impl Catalogue {
 
     /// Brings the document up to what stands.
     fn settle(&mut self) {
-        if self.stale {
+        let ahead = std::mem::take(&mut self.ahead);
+        let held = |index: &NodeIndex| ahead.contains(&self.graph.hash(*index));
+        let came = self.due.iter().filter(|index| held(index)).count();
+        // What was written and never came would be there and nowhere else.
+        if self.stale || came < ahead.len() {
             self.document = self.document.emptied();
             self.due = self.graph.in_order();
             self.stale = false;
+        } else if came > 0 {
+            self.due.retain(|index| !ahead.contains(&self.graph.hash(*index)));
         }
         let due = std::mem::take(&mut self.due);
         if due.is_empty() {
@@ -267,8 +287,4 @@ pub fn edits_of(bytes: &[u8], actor: &[u8]) -> Vec<ItemEdit> {
         return Vec::new();
     }
     change::edits(bytes).unwrap_or_default()
-}
-#[cfg(test)]
-impl Catalogue {
-    pub(super) fn branch_for_tests(&self, actor: &[u8]) -> automerge::Automerge { self.document.branch(actor, None, 256) }
 }

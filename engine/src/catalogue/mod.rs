@@ -54,8 +54,6 @@ mod quarantine;
 mod status;
 #[cfg(all(test, feature = "catalogue"))]
 mod tests;
-#[cfg(all(test, feature = "catalogue"))]
-mod zz;
 
 pub use field::{Field, Value};
 pub use gtin::is_gtin;

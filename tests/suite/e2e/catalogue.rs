@@ -49,9 +49,13 @@ async fn an_edit_made_offline_is_late_after_a_new_season_and_can_be_taken_over()
     north.start().await;
     market.wait_equal_digests(&[&north]).await;
     let seasons = north.ask(&["catalogue", "seasons"]).await;
-    assert_eq!((&seasons["current"], &seasons["seasons"][0]["name"]), (&json!(1), &json!("spring")));
+    assert_eq!(
+        (&seasons["current"], &seasons["seasons"][0]["name"]),
+        (&json!(1), &json!("spring"))
+    );
     let cake = |items: &Value| {
-        items.as_array().unwrap().iter().find(|item| item["sku"] == "cake").unwrap()["price"].clone()
+        items.as_array().unwrap().iter().find(|item| item["sku"] == "cake").unwrap()["price"]
+            .clone()
     };
     let now = north.ask(&["catalogue", "list"]).await;
     let past = north.ask(&["catalogue", "list", "--season", "0"]).await;
@@ -73,9 +77,13 @@ async fn a_file_is_imported_at_a_stall_and_reaches_the_centre() {
     let market = Market::open().await;
     let north = market.stall("north").await;
     let file = market.folder().join("items.csv");
-    std::fs::write(&file, "sku,name,name.pt-br,price,gtin,unit,tax,policy\n\
+    std::fs::write(
+        &file,
+        "sku,name,name.pt-br,price,gtin,unit,tax,policy\n\
         pen,Pen,Caneta,150,4006381333931,piece,standard,promise\n\
-        flour,Flour,,90,,kg,reduced,\n").unwrap();
+        flour,Flour,,90,,kg,reduced,\n",
+    )
+    .unwrap();
     let done = north.ask(&["catalogue", "import", file.to_str().unwrap()]).await;
     assert_eq!(done, json!({ "items": 2, "changes": 1 }));
     eventually("the pen is known at the centre", async || {
@@ -86,7 +94,8 @@ async fn a_file_is_imported_at_a_stall_and_reaches_the_centre() {
     assert_eq!((&pen["gtin"], &pen["policy"]), (&json!("4006381333931"), &json!("promise")));
     assert_eq!(pen["names"], json!({ "pt-BR": "Caneta" }));
     let listed = north.ask(&["catalogue", "list"]).await;
-    let lines: Vec<String> = listed["items"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let lines: Vec<String> =
+        listed["items"].as_array().unwrap().iter().map(Value::to_string).collect();
     let again = market.folder().join("items.jsonl");
     std::fs::write(&again, lines.join("\n")).unwrap();
     let repeated = north.ask(&["catalogue", "import", again.to_str().unwrap()]).await;
@@ -107,7 +116,8 @@ async fn what_may_not_be_in_a_catalogue_is_refused_with_its_mend() {
         (json!({ "sku": "", "price": 1 }), "is no SKU"),
     ] {
         for daemon in [&*north, &market.control] {
-            let answer = daemon.api().write("/v1/catalogue/items", "1", &edit(item.clone())).await.unwrap();
+            let answer =
+                daemon.api().write("/v1/catalogue/items", "1", &edit(item.clone())).await.unwrap();
             let detail = answer.body["detail"].as_str().unwrap_or_default();
             assert!(answer.status == 400 && detail.contains(words), "{item}: {answer:?}");
         }
