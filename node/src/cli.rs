@@ -10,6 +10,7 @@ use shell::Exit;
 use shell::catalogue::command::{self as catalogue, CatalogueCommand};
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
+use shell::findings::FindingsCommand;
 use shell::read::{ItemStock, StockPage};
 use transport::env::Env;
 
@@ -77,6 +78,9 @@ enum Command {
     /// Read and edit the catalogue
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
+    /// What does not fit together, until somebody settles it
+    #[command(subcommand)]
+    Findings(FindingsCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -136,6 +140,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
         Command::Catalogue(command) => {
             let (answer, words) = catalogue::run(&Client::open(data)?, command).await?;
+            show(cli, &answer, &words);
+        }
+        Command::Findings(command) => {
+            let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
             show(cli, &answer, &words);
         }
         Command::Verify => return verify_logs(cli).await,
@@ -232,9 +240,8 @@ fn stock_line(item: &ItemStock) -> String {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    let ok = report["ok"] == true;
-    show(cli, &report, &shell::read::report_words(&report));
-    Ok(if ok { Exit::Ok } else { Exit::Data })
+    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
 fn show(cli: &Cli, json: &Value, words: &str) {

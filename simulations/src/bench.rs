@@ -6,9 +6,11 @@
 
 mod backlog;
 mod catalogue;
+mod fold;
 mod http;
 #[cfg(feature = "rocksdb")]
 mod raw;
+mod start;
 
 use std::fmt::Display;
 
@@ -18,7 +20,9 @@ use serde_json::json;
 
 pub use crate::bench::backlog::{BacklogOptions, BacklogOutcome};
 pub use crate::bench::catalogue::{CatalogueOptions, CatalogueOutcome};
+pub use crate::bench::fold::{FoldOptions, FoldOutcome};
 pub use crate::bench::http::{HttpOptions, HttpOutcome};
+pub use crate::bench::start::{StartOptions, StartOutcome};
 use crate::replay::cluster::Cluster;
 use crate::replay::{Place, interruptible, progress::say};
 use crate::sales::{Basket, Line, sold_at};
@@ -38,6 +42,10 @@ pub enum Bench {
     Backlog(BacklogOptions),
     /// A large catalogue: time and memory of a start, before and after a new season
     Catalogue(CatalogueOptions),
+    /// What folding costs: events a second on one core, and the digests' share
+    Fold(FoldOptions),
+    /// A node with a long history: from its start to serving
+    Start(StartOptions),
 }
 
 /// Measures, and prints figures on stdout: what `tentpole-sim bench` does.
@@ -59,6 +67,11 @@ pub async fn command(bench: Bench) -> anyhow::Result<()> {
             Ok(())
         }
         Bench::Catalogue(options) => print(&catalogue::run(&options)?, options.json),
+        Bench::Fold(options) => print(&fold::run(&options)?, options.json),
+        Bench::Start(options) => {
+            let measured = interruptible(Box::pin(start::run(&options))).await?;
+            print(&measured, options.json)
+        }
     }
 }
 

@@ -15,6 +15,8 @@
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
 //! | [`catalogue`] | the catalogue at the centre and at stalls |
+//! | [`findings`] | what does not fit together, and its settling |
+//! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
@@ -23,10 +25,12 @@
 mod catalogue;
 mod clones;
 mod directories;
+mod findings;
 mod harness;
 mod joining;
 mod kills;
 mod neighbours;
+mod openapi;
 mod outages;
 mod refusals;
 mod retries;

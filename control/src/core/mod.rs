@@ -5,13 +5,16 @@
 
 mod enrol;
 mod receipts;
+mod settle;
 mod status;
 
 use std::collections::BTreeSet;
 
 use engine::catalogue::ItemEdit;
+use engine::decide::Refusal;
+use engine::event::FindingResolved;
 use engine::hash::Hash;
-use engine::ids::{DeviceId, Lane, Log, Scope};
+use engine::ids::{DeviceId, EventId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
 use engine::replica::catalogue::{CatalogueError, Settlement};
@@ -46,6 +49,8 @@ pub enum Call {
         /// Whether of values in conflict those shown win; else conflicts refuse it.
         winners: bool,
     },
+    /// State that a finding is settled.
+    Settle(FindingResolved),
     /// How things stand.
     Status,
     /// Every stall, with its lag.
@@ -68,12 +73,19 @@ pub enum Answer {
     Done(usize),
     /// A season was opened, and that is durable.
     Season(u32),
+    /// The fact stands, durably.
+    Written(EventId),
     /// How things stand.
     Status(Box<Status>),
     /// Every stall.
     Stalls(Vec<StallStatus>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -88,6 +100,9 @@ pub enum CallError {
     /// The catalogue cannot be edited so.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// The fact may not be stated.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The event cannot be appended.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -151,9 +166,13 @@ impl Hub {
                 let replica = &mut self.device.replica;
                 Ok(Answer::Season(replica.open_season(scope, &name, winners, now.wall_ms)?))
             }
+            Call::Settle(resolved) => self.settle(resolved, now).map(Answer::Written),
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
-            Call::Digests => Ok(Answer::Digests(self.digests()?)),
+            Call::Digests => {
+                let vector = self.device.replica.vector().hash();
+                Ok(Answer::Digests { vector, rows: self.digests()? })
+            }
         }
     }
 

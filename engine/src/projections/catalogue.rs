@@ -142,6 +142,16 @@ pub fn lates(scope: Scope, season: u32) -> Range {
     of_season(scope, LATE, season)
 }
 
+/// The rows of version 1, which were SKUs alone: none begins with a control character.
+pub fn version_1(scope: Scope) -> Range {
+    (key(scope, b' ', &[]), keys::prefix(super::row(Projection::Catalogue, scope, &[])).1)
+}
+
+/// The row of an item in version 1, which stays until the rebuild to version 2 is done.
+pub fn item_version_1(scope: Scope, sku: &str) -> Vec<u8> {
+    super::row(Projection::Catalogue, scope, sku.as_bytes())
+}
+
 /// The 32 bytes at the end of the row of a change, a mark or a late change.
 pub fn read_name(key: &[u8]) -> Option<[u8; 32]> {
     key.last_chunk::<32>().copied()

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use engine::catalogue::ItemEdit;
 use engine::decide::{self, Refusal, Rules};
 use engine::event::sale::{Key, Sale};
-use engine::event::{GoodsReceived, Payload, Refund, Void};
+use engine::event::{FindingResolved, GoodsReceived, Payload, Refund, Void};
 use engine::hash::Hash;
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
@@ -74,6 +74,8 @@ pub enum Request {
     Void(Void),
     /// Goods received.
     Goods(GoodsReceived),
+    /// The settling of a finding.
+    Settle(FindingResolved),
 }
 
 /// What a stall answers.
@@ -87,8 +89,13 @@ pub enum Answer {
     Done,
     /// How things stand.
     Status(Box<Status>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -269,6 +276,7 @@ fn check(
         Request::Refund(refund) => decide::refund(refund, scope, rules, replica),
         Request::Void(void) => decide::void(void, scope, replica),
         Request::Goods(goods) => decide::goods(goods),
+        Request::Settle(resolved) => decide::settle(resolved, scope, replica),
     }
 }
 
@@ -279,6 +287,7 @@ impl Request {
             Self::Refund(refund) => &refund.key,
             Self::Void(void) => &void.key,
             Self::Goods(goods) => &goods.key,
+            Self::Settle(resolved) => &resolved.key,
         }
     }
 
@@ -288,6 +297,7 @@ impl Request {
             Self::Refund(refund) => Payload::SaleRefunded(refund),
             Self::Void(void) => Payload::SaleVoided(void),
             Self::Goods(goods) => Payload::GoodsReceived(goods),
+            Self::Settle(resolved) => Payload::FindingResolved(resolved),
         }
     }
 
@@ -295,7 +305,7 @@ impl Request {
         let (total, change) = match self {
             Self::Sale(sale, _) => (sale.total().unwrap_or(0), decide::change(sale)),
             Self::Refund(refund) => (refund.lines.iter().map(|line| line.amount).sum(), 0),
-            Self::Void(_) | Self::Goods(_) => (0, 0),
+            Self::Void(_) | Self::Goods(_) | Self::Settle(_) => (0, 0),
         };
         Written { id, total, change, replayed }
     }
@@ -323,7 +333,8 @@ impl Core for Stall {
                 return self.pending.answer_now(id, answer);
             }
             Call::Digests => {
-                let digests = self.digests().map(Answer::Digests);
+                let vector = self.device.replica.vector().hash();
+                let digests = self.digests().map(|rows| Answer::Digests { vector, rows });
                 let answer = digests.unwrap_or_else(|error| Answer::Refused(error.into()));
                 return self.pending.answer_now(id, answer);
             }

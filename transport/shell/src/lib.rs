@@ -10,7 +10,12 @@
 //! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
 //! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
 //! | [`catalogue`] | the catalogue's read calls, bodies and commands |
+//! | [`feed`] | the change feed: pages and streams of events |
+//! | [`openapi`], [`answer`] | the table of calls and its document; answers with their vector |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
+//! | [`findings`] | the commands about findings |
+//! | [`refusal`] | the problem of each refusal |
+//! | [`idempotency`], [`settle`] | keys that make a call safe to repeat; the settling of findings |
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
 //! | [`client`], [`exit`] | the command line's side of the API |
 //! | [`logging`], [`signals`] | what a daemon's `main` sets up |
@@ -19,6 +24,7 @@
 //! Nothing here knows what a sale is, and nothing here decides: the daemons do.
 
 pub mod access;
+pub mod answer;
 pub mod auth;
 pub mod catalogue;
 pub mod client;
@@ -30,14 +36,20 @@ pub mod env;
 pub mod exit;
 pub mod export;
 pub mod extract;
+pub mod feed;
 pub mod files;
+pub mod findings;
 pub mod host;
 pub mod http;
+pub mod idempotency;
 pub mod limits;
 pub mod logging;
+pub mod openapi;
 pub mod paths;
 pub mod problem;
 pub mod read;
+pub mod refusal;
+pub mod settle;
 pub mod signals;
 
 /// The result of a process that ends with one of [`exit::Exit`]'s codes.

@@ -61,7 +61,7 @@ impl Replica {
             let current = if due.opened { self.current_season(scope)? } else { before };
             self.catalogues.entry(scope).or_default().current = current;
             if current != before {
-                self.turn(scope, before, current)?;
+                self.turn(scope, current)?;
                 due.late.extend(before..current);
             }
             for season in std::mem::take(&mut due.folded) {
@@ -76,8 +76,22 @@ impl Replica {
         Ok(())
     }
 
-    /// Replaces the items of a season that closed by those of the one that opened.
-    fn turn(&mut self, scope: Scope, before: u32, current: u32) -> Result<(), ReadError> {
+    /// Everything was folded again: what is left of earlier rows goes.
+    pub(in crate::replica) fn finish_catalogues(&mut self) -> Result<(), ReadError> {
+        let scopes: BTreeSet<Scope> = self.logs.values().map(|state| state.log.scope).collect();
+        for scope in scopes {
+            for (key, _) in self.rows.collect(&rows::version_1(scope))? {
+                self.set_row(key, None)?;
+            }
+            let current = self.current_season(scope)?;
+            self.catalogues.entry(scope).or_default().current = current;
+            self.turn(scope, current)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the items that are shown by those of the current season.
+    fn turn(&mut self, scope: Scope, current: u32) -> Result<(), ReadError> {
         let old: BTreeSet<Vec<u8>> =
             self.rows.collect(&rows::items(scope))?.into_iter().map(|(key, _)| key).collect();
         let mut fresh = BTreeSet::new();
@@ -86,7 +100,6 @@ impl Replica {
             self.set_row(key.clone(), Some(codec::encode(&item).map_err(garbled)?))?;
             fresh.insert(key);
         }
-        debug_assert!(before < current, "seasons only open");
         old.difference(&fresh).try_for_each(|key| self.set_row(key.clone(), None))
     }
 

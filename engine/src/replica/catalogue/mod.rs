@@ -52,6 +52,10 @@ mod unfolded {
             Ok(())
         }
 
+        pub(in crate::replica) fn finish_catalogues(&mut self) -> Result<(), ReadError> {
+            Ok(())
+        }
+
         pub(in crate::replica) fn load_catalogues(&mut self) -> Result<(), ReadError> {
             Ok(())
         }

@@ -2,15 +2,18 @@
 //!
 //! Each file tests one promise; the tenant that they share is `crate::testing`.
 
+mod arrivals;
 mod books;
 #[cfg(feature = "catalogue")]
 mod catalogue;
 mod commit;
 mod convergence;
+mod findings;
 mod forks;
 mod heads;
 mod hostile;
 mod luck;
+mod rebuild;
 mod requests;
 mod risk;
 mod tamper;

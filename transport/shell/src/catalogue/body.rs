@@ -7,43 +7,71 @@ use engine::catalogue::{Field, Item, ItemEdit, Language, Value};
 use engine::hash::Hash;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::limits::CATALOGUE_ITEMS_MAX;
 use crate::problem::Problem;
 
-/// The body of an edit.
-#[derive(Debug, Deserialize)]
+/// Items to edit.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemsBody {
-    /// The merchant, where the daemon serves several.
+    /// Whose catalogue, at a control; its own merchant's if left out.
     pub merchant: Option<String>,
+    /// 1 to 5,000 items.
+    #[schema(min_items = 1, max_items = 5000)]
     items: Vec<ItemBody>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// An item to edit: what is left out stays as it is, and null clears a field.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = ItemEdit)]
 struct ItemBody {
+    /// The item.
+    #[schema(example = "tea", required = true)]
     sku: String,
+    /// What people call it.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "Green tea")]
     name: Option<Option<String>>,
+    /// The same by language tag.
     names: BTreeMap<String, Option<String>>,
+    /// In minor units.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, example = 350)]
     price: Option<Option<i64>>,
+    /// The number in its barcode.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "4006381333931")]
     gtin: Option<Option<String>>,
+    /// What its quantities count in thousandths.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "piece")]
     unit: Option<Option<String>>,
+    /// Tax class.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "standard")]
     tax: Option<Option<String>>,
+    /// Where people look for it.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "Hot drinks")]
     category: Option<Option<String>>,
+    /// Page of a till's touch screen.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, example = 0)]
     page: Option<Option<i64>>,
+    /// Place on that page.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, example = 3)]
     position: Option<Option<i64>>,
+    /// `custody` or `promise`.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "custody")]
     policy: Option<Option<String>>,
+    /// Whether it is no longer sold.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<bool>, example = false)]
     withdrawn: Option<Option<bool>>,
 }
 
@@ -97,11 +125,18 @@ impl ItemBody {
     }
 }
 
+/// What an edit became.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ItemsAnswer {
+    /// Changes of the catalogue, each one event.
+    pub changes: usize,
+}
+
 /// What to do about late changes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LateBody {
-    /// The merchant, where the daemon serves several.
+    /// Whose catalogue, at a control; its own merchant's if left out.
     pub merchant: Option<String>,
     /// The changes, as `GET /v1/catalogue/late` names them.
     pub changes: Vec<LateChange>,
@@ -110,17 +145,18 @@ pub struct LateBody {
 }
 
 /// A late change.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LateChange {
     /// The closed season.
     pub season: u32,
     /// The change's hash.
+    #[schema(value_type = String)]
     pub change: Hash,
 }
 
 /// Taken over into the current season, or put aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Settle {
     /// Its fields are set in the current season.
@@ -150,28 +186,58 @@ pub fn value(value: &Value) -> serde_json::Value {
     }
 }
 
-/// An item in JSON, as the read calls show it.
-pub fn item(sku: &str, item: &Item) -> serde_json::Value {
-    let clash = |(field, values): (&String, &Vec<Value>)| {
-        (field.clone(), values.iter().map(value).collect::<Vec<_>>())
-    };
-    let conflicts: BTreeMap<String, Vec<serde_json::Value>> =
-        item.conflicts.iter().map(clash).collect();
-    json!({
-        "sku": sku,
-        "name": item.name,
-        "names": item.names,
-        "price": item.price,
-        "gtin": item.gtin,
-        "unit": item.unit,
-        "tax": item.tax,
-        "category": item.category,
-        "page": item.page,
-        "position": item.position,
-        "policy": item.policy.as_str(),
-        "withdrawn": item.withdrawn,
-        "conflicts": conflicts,
-    })
+/// An item, as the read calls show it; what nobody set is null.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CatalogueItem {
+    /// The item.
+    pub sku: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// The same by language tag.
+    pub names: BTreeMap<String, String>,
+    /// In minor units.
+    pub price: Option<i64>,
+    /// The number in its barcode.
+    pub gtin: Option<String>,
+    /// What its quantities count in thousandths.
+    pub unit: Option<String>,
+    /// Tax class.
+    pub tax: Option<String>,
+    /// Where people look for it.
+    pub category: Option<String>,
+    /// Page of a till's touch screen.
+    pub page: Option<u32>,
+    /// Place on that page.
+    pub position: Option<u32>,
+    /// `custody` or `promise`.
+    pub policy: &'static str,
+    /// Whether it is no longer sold.
+    pub withdrawn: bool,
+    /// By field, the values set apart; setting the field again settles it.
+    pub conflicts: BTreeMap<String, Vec<serde_json::Value>>,
+}
+
+impl CatalogueItem {
+    /// An item under its SKU.
+    pub fn new(sku: String, item: Item) -> Self {
+        let clash =
+            |(field, values): (String, Vec<Value>)| (field, values.iter().map(value).collect());
+        Self {
+            sku,
+            name: item.name,
+            names: item.names,
+            price: item.price,
+            gtin: item.gtin,
+            unit: item.unit,
+            tax: item.tax,
+            category: item.category,
+            page: item.page,
+            position: item.position,
+            policy: item.policy.as_str(),
+            withdrawn: item.withdrawn,
+            conflicts: item.conflicts.into_iter().map(clash).collect(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -209,7 +275,8 @@ mod tests {
         }
         let mut expected = body;
         expected["conflicts"] = json!({});
-        assert_eq!(item("a", &shown), expected);
+        let shown = CatalogueItem::new("a".to_owned(), shown);
+        assert_eq!(serde_json::to_value(&shown).unwrap(), expected);
     }
 
     #[test]
