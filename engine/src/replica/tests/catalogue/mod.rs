@@ -113,14 +113,17 @@ fn rows_of_an_earlier_version_are_rebuilt_while_edits_wait() {
         price_at(&mut stall, &format!("sku {number}"), number);
     }
     let expected = catalogue_rows(&stall);
-    let mut batch = crate::store::Batch::default();
+    let (row, value) = (rows::item_version_1(scope(), "old"), Some(vec![1, 2, 3]));
+    crate::projections::Books::set_row(&mut stall.replica, row, value).unwrap();
+    stall.commit();
     let version = crate::keys::version(crate::projections::Projection::Catalogue as u8);
+    let mut batch = crate::store::Batch::default();
     batch.put(version, 1_u32.to_be_bytes().to_vec());
-    batch.put(crate::keys::row(4, scope(), b"a SKU as version 1 had it"), vec![1, 2, 3]);
     crate::store::Store::write(stall.disk.as_ref(), &batch).unwrap();
     stall.restart(2);
     let refused = stall.replica.edit_catalogue(scope(), &[ItemEdit::of("a").price(1)], NOON_MS);
     assert!(refused.unwrap_err().to_string().contains("is being rebuilt"));
+    assert!(crate::books::is_item(stall.disk.as_ref(), scope(), "old").unwrap());
     let mut steps = 0;
     while stall.replica.rebuilding().is_some() {
         stall.replica.rebuild_step().unwrap();
@@ -128,6 +131,7 @@ fn rows_of_an_earlier_version_are_rebuilt_while_edits_wait() {
         steps += 1;
     }
     assert!(steps > 1);
+    assert!(!crate::books::is_item(stall.disk.as_ref(), scope(), "old").unwrap());
     assert_eq!(catalogue_rows(&stall), expected);
     price_at(&mut stall, "sku 3", 99);
     assert_eq!(price(&stall, "sku 3"), Some(99));
