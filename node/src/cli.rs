@@ -1,6 +1,8 @@
 //! The commands of `tentpole-node`. All but `join` and `run` talk to the running daemon through
 //! its API; `verify` also works on a directory at rest.
 
+mod goods;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -78,6 +80,8 @@ enum Command {
     /// Read and edit the catalogue
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
+    #[command(flatten)]
+    Goods(goods::GoodsCommand),
     /// What does not fit together, until somebody settles it
     #[command(subcommand)]
     Findings(FindingsCommand),
@@ -142,6 +146,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let (answer, words) = catalogue::run(&Client::open(data)?, command).await?;
             show(cli, &answer, &words);
         }
+        Command::Goods(command) => goods::run(cli, command).await?,
         Command::Findings(command) => {
             let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
             show(cli, &answer, &words);
@@ -191,13 +196,9 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
         due = due.checked_add(amount).context("the amounts are too large")?;
         bodies.push(json!({ "sku": sku, "quantity": quantity, "amount": amount }));
     }
-    let env = RealEnv::new()?;
-    let mut random = [0; 8];
-    env.fill_random(&mut random);
-    let key = key.map_or_else(|| engine::hex::encode(&random), str::to_owned);
-    let wall_ms = i64::try_from(env.now().wall_ms)?;
+    let (key, at) = stamp(key)?;
     let body = json!({
-        "sold_at": jiff::Timestamp::from_millisecond(wall_ms)?.to_string().replace('Z', "+00:00"),
+        "sold_at": at,
         "currency": summary["currency"],
         "lines": bodies,
         "tenders": [{ "kind": tender, "amount": due }],
@@ -206,6 +207,17 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
     let words = format!("sold {} for {} minor units", answer["sale"], answer["total"]);
     show(cli, &answer, &words);
     Ok(())
+}
+
+/// The idempotency key, drawn if none is given, and the time, of a request made now.
+fn stamp(key: Option<&str>) -> anyhow::Result<(String, String)> {
+    let env = RealEnv::new()?;
+    let mut random = [0; 8];
+    env.fill_random(&mut random);
+    let key = key.map_or_else(|| engine::hex::encode(&random), str::to_owned);
+    let wall_ms = i64::try_from(env.now().wall_ms)?;
+    let at = jiff::Timestamp::from_millisecond(wall_ms)?.to_string().replace('Z', "+00:00");
+    Ok((key, at))
 }
 
 async fn stock(cli: &Cli, sku: Option<&str>) -> anyhow::Result<()> {
@@ -235,7 +247,11 @@ fn stock_line(item: &ItemStock) -> String {
     let name = item.name.as_deref().unwrap_or("");
     let (whole, part) = (item.quantity / 1000, (item.quantity % 1000).abs());
     let sign = if item.quantity < 0 && whole == 0 { "-" } else { "" };
-    format!("{sign}{whole}.{part:03}  {}  {name}", item.sku)
+    let aside = match item.reserved {
+        0 => String::new(),
+        reserved => format!("  ({reserved} thousandths reserved)"),
+    };
+    format!("{sign}{whole}.{part:03}  {}  {name}{aside}", item.sku)
 }
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {

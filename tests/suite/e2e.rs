@@ -13,6 +13,7 @@
 //! | [`clones`] | one data directory that runs twice |
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
+//! | [`goods`] | goods between stalls, set aside and counted |
 //! | [`reversals`] | refunds and voids |
 //! | [`catalogue`] | the catalogue at the centre and at stalls |
 //! | [`findings`] | what does not fit together, and its settling |
@@ -26,6 +27,7 @@ mod catalogue;
 mod clones;
 mod directories;
 mod findings;
+mod goods;
 mod harness;
 mod joining;
 mod kills;

@@ -17,6 +17,7 @@ pub mod lag;
 pub mod lanes;
 pub mod open;
 pub mod overlay;
+pub mod own_book;
 pub mod query;
 pub mod rebuild;
 pub mod span;

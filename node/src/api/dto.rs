@@ -15,7 +15,7 @@ use shell::read::Rebuilding;
 use utoipa::ToSchema;
 
 use super::time;
-use crate::core::{CallError, Request, Status};
+use crate::core::{CallError, Movement, Request, Status};
 
 /// A sale, as a till sends it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,6 +45,8 @@ pub struct SaleBody {
     /// In minor units, on top of the amounts.
     #[serde(default)]
     tip: i64,
+    /// The reservation that it fulfils, which is let go.
+    reservation: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -142,13 +144,13 @@ pub struct GoodsBody {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct GoodsLineBody {
-    /// What came.
+pub(super) struct GoodsLineBody {
+    /// The SKU.
     #[schema(example = "1004906")]
-    sku: String,
+    pub(super) sku: String,
     /// Thousandths.
     #[schema(example = 24000)]
-    quantity: u64,
+    pub(super) quantity: u64,
 }
 
 /// A till to add.
@@ -334,6 +336,7 @@ impl SaleBody {
             lines: lines.collect(),
             tenders: tenders(self.tenders),
             tip: self.tip,
+            reservation: self.reservation.map(|id| event_id("reservation", &id)).transpose()?,
             ..Sale::default()
         };
         Ok(Request::Sale(sale, zero))
@@ -376,7 +379,8 @@ impl GoodsBody {
         let at_ms = time::time("at", &self.at)?.ms;
         let line = |line: GoodsLineBody| GoodsLine { sku: line.sku, quantity: line.quantity };
         let lines = self.lines.into_iter().map(line).collect();
-        Ok(Request::Goods(GoodsReceived { key, at_ms, reference: self.reference, lines }))
+        let goods = GoodsReceived { key, at_ms, reference: self.reference, lines };
+        Ok(Request::Goods(Movement::Received(goods)))
     }
 }
 
@@ -413,7 +417,7 @@ pub(super) fn name(field: &str, text: &str) -> Result<(), Problem> {
     }
 }
 
-fn event_id(field: &str, text: &str) -> Result<EventId, Problem> {
+pub(super) fn event_id(field: &str, text: &str) -> Result<EventId, Problem> {
     text.parse().map_err(|_| {
         Problem::bad_reference(format!("{field} {text:?} is not an event id; copy it whole"))
     })

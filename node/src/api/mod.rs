@@ -6,6 +6,7 @@ mod answers;
 mod catalogue;
 pub mod dto;
 mod findings;
+pub mod goods;
 mod time;
 
 use std::sync::Arc;
@@ -87,6 +88,7 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .call(__path_digest, digest::<E>)
         .call(__path_verify_all, verify_all::<E>)
         .call(__path_shutdown, shutdown::<E>)
+        .merge(goods::routes())
         .merge(shell::read::routes())
         .merge(catalogue::routes())
         .merge(findings::routes())

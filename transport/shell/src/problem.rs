@@ -98,6 +98,8 @@ problems! {
     tenders_short = "tenders-short", UNPROCESSABLE_ENTITY, "the tenders do not fit the total";
     /// A sale or a line that is referred to is not there, or no longer open to this.
     bad_reference = "bad-reference", UNPROCESSABLE_ENTITY, "a reference does not hold";
+    /// More is asked for than is free to be promised.
+    not_available = "not-available", UNPROCESSABLE_ENTITY, "there is not that much to promise";
     /// A time is not RFC 3339, or a date does not exist.
     bad_time = "bad-time", UNPROCESSABLE_ENTITY, "a time is not possible";
     /// A writing call has no idempotency key.

@@ -3,6 +3,7 @@
 //! They never go through the core, so a long report does not hold up a sale.
 
 pub mod findings;
+pub mod goods;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use engine::hash::Hash;
 use engine::ids::{DeviceId, Scope};
 use engine::projections::Projection;
 use engine::projections::sales::Sums;
+use engine::projections::stock::Held;
 use engine::replica::query::DigestRow;
 use engine::replica::rebuild::Progress;
 use engine::replica::verify::Report;
@@ -54,8 +56,14 @@ pub struct ItemStock {
     pub sku: String,
     /// What the catalogue calls it.
     pub name: Option<String>,
-    /// Over all stalls.
+    /// Over all stalls: the same as `on_hand`, which came later.
     pub quantity: i128,
+    /// What lies there.
+    pub on_hand: i128,
+    /// What of it is set aside.
+    pub reserved: i128,
+    /// What may be promised to somebody else.
+    pub available: i128,
     /// At each stall.
     pub stalls: Vec<StallStock>,
 }
@@ -68,8 +76,14 @@ pub struct StallStock {
     pub stall: DeviceId,
     /// What people call it.
     pub name: Option<String>,
-    /// Thousandths.
+    /// The same as `on_hand`, which came later.
     pub quantity: i128,
+    /// What lies there.
+    pub on_hand: i128,
+    /// What of it is set aside.
+    pub reserved: i128,
+    /// What may be promised to somebody else.
+    pub available: i128,
 }
 
 /// Sales of each stall and in sum.
@@ -200,6 +214,7 @@ where
         .call(__path_stock_of, stock_of)
         .call(__path_summary, summary)
         .merge(findings::routes())
+        .merge(goods::routes())
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -296,18 +311,27 @@ fn merge(found: &mut BTreeMap<String, StockItem>, items: Vec<StockItem>) {
             .entry(item.sku.clone())
             .or_insert_with(|| StockItem { sku: item.sku.clone(), ..StockItem::default() });
         held.name = held.name.take().or(item.name);
-        held.quantity += item.quantity;
+        held.held += item.held;
         held.stalls.extend(item.stalls);
     }
 }
 
 fn item_stock(item: StockItem, names: &BTreeMap<DeviceId, String>) -> ItemStock {
-    let stall =
-        |(stall, quantity)| StallStock { stall, name: names.get(&stall).cloned(), quantity };
+    let stall = |(stall, held): (DeviceId, Held)| StallStock {
+        stall,
+        name: names.get(&stall).cloned(),
+        quantity: held.on_hand,
+        on_hand: held.on_hand,
+        reserved: held.reserved,
+        available: held.available(),
+    };
     ItemStock {
         sku: item.sku,
         name: item.name,
-        quantity: item.quantity,
+        quantity: item.held.on_hand,
+        on_hand: item.held.on_hand,
+        reserved: item.held.reserved,
+        available: item.held.available(),
         stalls: item.stalls.into_iter().map(stall).collect(),
     }
 }
