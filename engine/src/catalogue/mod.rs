@@ -37,7 +37,8 @@ mod frame;
 #[cfg(feature = "catalogue")]
 mod graph;
 mod gtin;
-#[cfg(all(test, feature = "catalogue"))]
+#[cfg(feature = "catalogue")]
+#[cfg(test)]
 mod hostile;
 mod item;
 mod language;
@@ -48,11 +49,13 @@ mod mark;
 mod merged;
 #[cfg(feature = "catalogue")]
 mod names;
-#[cfg(all(test, feature = "catalogue"))]
+#[cfg(feature = "catalogue")]
+#[cfg(test)]
 mod properties;
 mod quarantine;
 mod status;
-#[cfg(all(test, feature = "catalogue"))]
+#[cfg(feature = "catalogue")]
+#[cfg(test)]
 mod tests;
 
 pub use field::{Field, Value};

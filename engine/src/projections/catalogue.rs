@@ -88,7 +88,11 @@ pub fn items(scope: Scope) -> Range {
 
 /// The row that says that somebody opened a season under a name.
 pub fn opened(scope: Scope, season: u32, name: &str) -> Vec<u8> {
-    let name = &name[..name.floor_char_boundary(NAME_BYTES_MAX)];
+    let mut end = name.len().min(NAME_BYTES_MAX);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    let name = &name[..end];
     key(scope, OPENED, &[&season.to_be_bytes(), name.as_bytes()])
 }
 

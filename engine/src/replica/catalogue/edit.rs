@@ -49,6 +49,9 @@ pub enum CatalogueError {
     Read(#[from] ReadError),
 }
 
+/// When a change was made, and by which event.
+type Made = Option<(Hlc, EventId)>;
+
 /// What is done about a late change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settlement {
@@ -148,7 +151,7 @@ impl Replica {
         scope: Scope,
         season: u32,
         row: &LateRow,
-    ) -> Result<(Option<(Hlc, EventId)>, Vec<ItemEdit>), ReadError> {
+    ) -> Result<(Made, Vec<ItemEdit>), ReadError> {
         let event = self.rows.get(&rows::change(scope, season, &row.change.0))?;
         let Some(event) = event.as_deref().and_then(rows::read_event) else {
             return Ok((None, Vec::new()));

@@ -16,6 +16,9 @@ use crate::store::{Read, ReadError, Row};
 
 type Get<'a> = &'a dyn Fn(&[u8]) -> Result<Option<Vec<u8>>, ReadError>;
 
+/// A change and the actor that wrote it.
+type Borne = (Vec<u8>, [u8; 16]);
+
 /// The Automerge actor of a branch: no other branch can bear it.
 pub(super) fn actor(device: &DeviceId, epoch: Epoch) -> [u8; 16] {
     hash::ACTOR.of(&[&device.0, &epoch.0.to_le_bytes()]).short().0
@@ -134,10 +137,7 @@ impl Replica {
     }
 
     /// The change that an event bears and the actor that wrote it, pending or committed.
-    pub(super) fn change_of(
-        &self,
-        event: &EventId,
-    ) -> Result<Option<(Vec<u8>, [u8; 16])>, ReadError> {
+    pub(super) fn change_of(&self, event: &EventId) -> Result<Option<Borne>, ReadError> {
         let get: Get<'_> = &|key| self.rows.get(key);
         let device = device_of(&event.log, get)?;
         let change = change_in(event, get)?;
