@@ -2,6 +2,7 @@
 //!
 //! `docs/api.md` describes every call.
 
+mod catalogue;
 mod dto;
 mod findings;
 mod gauges;
@@ -13,11 +14,11 @@ use axum::http::StatusCode;
 use axum::{Json, Router};
 use engine::authority::JoinToken;
 use engine::authority::join::{InviteId, pin, proof_key};
-use engine::catalogue::ItemEdit;
 use engine::ids::DeviceId;
-use engine::replica::catalogue::CatalogueError;
+use engine::replica::catalogue::past_items;
 use shell::access::{Access, Operator};
 use shell::answer::{At, Shutdown};
+use shell::catalogue::Desk;
 use shell::driver::Calls;
 use shell::extract::JsonBody;
 use shell::feed::Feed;
@@ -28,15 +29,8 @@ use shell::read::{Digests, Library, Verification, scope_of};
 use transport::env::Env;
 
 use crate::core::{Answer, Call, CallError, Hub, Invitation, StallStatus, Status};
-use dto::{
-    InviteAnswer, InviteBody, ItemsAnswer, ItemsBody, RevokeAnswer, RevokeBody, StallBody,
-    StallsBody, StatusBody,
-};
+use dto::{InviteAnswer, InviteBody, RevokeAnswer, RevokeBody, StallBody, StallsBody, StatusBody};
 
-/// Items in one catalogue call.
-const ITEMS_MAX: usize = 5_000;
-/// Bytes of one catalogue call.
-const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Minutes that a join token is valid for, unless asked otherwise, and at most.
 const INVITE_MINUTES: (u64, u64) = (24 * 60, 30 * 24 * 60);
 
@@ -89,12 +83,17 @@ impl<E: Env> FromRef<Api<E>> for Library {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for Desk {
+    fn from_ref(api: &Api<E>) -> Self {
+        Self { home: Some(scope_of(&api.merchant)), past: past_items }
+    }
+}
+
 /// The control's calls. A call is one line here and `#[utoipa::path]` over its handler.
 pub fn routes<E: Env>() -> Routes<Api<E>> {
     Routes::default()
         .call(__path_invite, invite::<E>)
         .call(__path_revoke, revoke::<E>)
-        .large_call(__path_edit_catalogue, edit_catalogue::<E>, ITEMS_BYTES_MAX)
         .call(__path_stalls, stalls::<E>)
         .call(__path_status, status::<E>)
         .call(__path_digest, digest::<E>)
@@ -103,6 +102,7 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .call(__path_shutdown, shutdown::<E>)
         .merge(shell::read::routes())
         .merge(findings::routes())
+        .merge(catalogue::routes())
         .merge(shell::feed::routes())
 }
 
@@ -170,25 +170,6 @@ async fn revoke<E: Env>(
 ) -> Result<(StatusCode, Json<RevokeAnswer>), Problem> {
     ask(&api, Call::Revoke(device)).await?;
     Ok((StatusCode::CREATED, Json(RevokeAnswer { revoked: device.to_string() })))
-}
-
-/// Edits items of a catalogue
-#[utoipa::path(post, path = "/v1/catalogue/items", tag = "operate", security(("operator" = [])),
-    request_body = ItemsBody, responses((status = 201, body = ItemsAnswer)))]
-async fn edit_catalogue<E: Env>(
-    _: Operator,
-    State(api): State<Api<E>>,
-    JsonBody(body): JsonBody<ItemsBody>,
-) -> Result<(StatusCode, Json<ItemsAnswer>), Problem> {
-    if body.items.is_empty() || body.items.len() > ITEMS_MAX {
-        return Err(Problem::malformed(format!("items must have 1 to {ITEMS_MAX} entries")));
-    }
-    let scope = scope_of(body.merchant.as_deref().unwrap_or(&api.merchant));
-    let items = body.items.into_iter().map(ItemEdit::from).collect();
-    match ask(&api, Call::EditCatalogue(scope, items)).await? {
-        Answer::Done(changes) => Ok((StatusCode::CREATED, Json(ItemsAnswer { changes }))),
-        _ => Err(unexpected()),
-    }
 }
 
 /// Every stall, with its lag
@@ -260,7 +241,7 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
         Ok(Answer::Refused(error)) => Err(match &error {
             CallError::UnknownDevice(_) => Problem::not_found(error.to_string()),
             CallError::Refused(refusal) => shell::refusal::problem(refusal),
-            CallError::Catalogue(CatalogueError::Edit(_)) => Problem::malformed(error.to_string()),
+            CallError::Catalogue(error) => catalogue::problem(error),
             _ => Problem::halted(error.to_string()),
         }),
         Ok(answer) => Ok(answer),

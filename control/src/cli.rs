@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use shell::Exit;
+use shell::catalogue::command::{self as catalogue, CatalogueCommand};
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 use shell::findings::FindingsCommand;
@@ -75,6 +76,20 @@ enum Command {
         /// The stall's device id, from `status`
         device: String,
     },
+    /// Read and edit the catalogue
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
+    /// Begin a new season: the items that stand go on, without their history
+    Season {
+        /// What people call it
+        name: String,
+        /// Of values in conflict those shown win; otherwise conflicts refuse the season
+        #[arg(long)]
+        winners: bool,
+        /// The merchant [default: the one given to init]
+        #[arg(long)]
+        merchant: Option<String>,
+    },
     /// Show every stall with its lag, and what is wrong
     Status,
     /// What does not fit together, until somebody settles it
@@ -136,6 +151,18 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let body = json!({ "device": device });
             let answer: Value = Client::open(data)?.post("/v1/revocations", &body).await?;
             show(cli, &answer, &format!("revoked {device}"));
+        }
+        Command::Catalogue(command) => {
+            let (answer, words) = catalogue::run(&Client::open(data)?, command).await?;
+            show(cli, &answer, &words);
+        }
+        Command::Season { name, winners, merchant } => {
+            let mut body = json!({ "name": name, "winners": winners });
+            if let Some(merchant) = merchant {
+                body["merchant"] = json!(merchant);
+            }
+            let answer: Value = Client::open(data)?.post("/v1/catalogue/seasons", &body).await?;
+            show(cli, &answer, &format!("season {} has begun", answer["season"]));
         }
         Command::Status => {
             let status: Value = Client::open(data)?.get("/v1/status").await?;

@@ -15,13 +15,13 @@
 //! - [`replica`]: the events that a device holds; append, admit, query, verify.
 //! - [`projections`]: the books, folded from events.
 //! - [`books`]: reading the projections from any view of a store.
-//! - `catalogue`: the Automerge document behind items and prices (feature `catalogue`).
+//! - [`catalogue`]: items and prices, and the Automerge document behind them (feature
+//!   `catalogue`).
 //! - [`keys`], [`store`]: the layout of the rows, and the stores that keep them.
 //! - [`limits`]: every bound.
 
 pub mod authority;
 pub mod books;
-#[cfg(feature = "catalogue")]
 pub mod catalogue;
 pub mod clock;
 pub mod decide;

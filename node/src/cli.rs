@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use shell::Exit;
+use shell::catalogue::command::{self as catalogue, CatalogueCommand};
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 use shell::findings::FindingsCommand;
@@ -77,6 +78,9 @@ enum Command {
         /// The SKU
         sku: Option<String>,
     },
+    /// Read and edit the catalogue
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
     #[command(flatten)]
     Goods(goods::GoodsCommand),
     /// What does not fit together, until somebody settles it
@@ -196,6 +200,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         }
         Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
+        Command::Catalogue(command) => {
+            let (answer, words) = catalogue::run(&Client::open(data)?, command).await?;
+            show(cli, &answer, &words);
+        }
         Command::Goods(command) => goods::run(cli, command).await?,
         Command::Findings(command) => {
             let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;

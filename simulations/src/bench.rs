@@ -5,6 +5,7 @@
 //! nothing with an earlier run and fails only when something is lost.
 
 mod backlog;
+mod catalogue;
 mod fold;
 mod http;
 #[cfg(feature = "rocksdb")]
@@ -18,6 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 
 pub use crate::bench::backlog::{BacklogOptions, BacklogOutcome};
+pub use crate::bench::catalogue::{CatalogueOptions, CatalogueOutcome};
 pub use crate::bench::fold::{FoldOptions, FoldOutcome};
 pub use crate::bench::http::{HttpOptions, HttpOutcome};
 pub use crate::bench::start::{StartOptions, StartOutcome};
@@ -38,6 +40,8 @@ pub enum Bench {
     Http(HttpOptions),
     /// A backlog sold offline: events a second, bytes and memory until both sides agree
     Backlog(BacklogOptions),
+    /// A large catalogue: time and memory of a start, before and after a new season
+    Catalogue(CatalogueOptions),
     /// What folding costs: events a second on one core, and the digests' share
     Fold(FoldOptions),
     /// A node with a long history: from its start to serving
@@ -58,6 +62,11 @@ pub async fn command(bench: Bench) -> anyhow::Result<()> {
             let measured = interruptible(Box::pin(backlog::run(&options))).await?;
             print(&measured, options.json)
         }
+        Bench::Catalogue(CatalogueOptions { start: Some(path), .. }) => {
+            println!("{}", serde_json::to_string(&catalogue::start(&path)?)?);
+            Ok(())
+        }
+        Bench::Catalogue(options) => print(&catalogue::run(&options)?, options.json),
         Bench::Fold(options) => print(&fold::run(&options)?, options.json),
         Bench::Start(options) => {
             let measured = interruptible(Box::pin(start::run(&options))).await?;

@@ -15,6 +15,7 @@
 //! | [`refusals`] | requests that must be refused |
 //! | [`goods`] | goods between stalls, set aside and counted |
 //! | [`reversals`] | refunds and voids |
+//! | [`catalogue`] | the catalogue at the centre and at stalls |
 //! | [`findings`] | what does not fit together, and its settling |
 //! | [`money`] | receipts, drawers, closed days, reports |
 //! | [`feed`] | the change feed |
@@ -26,6 +27,7 @@
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
 //! time: what takes time is asked for until it is there, within a generous bound.
 
+mod catalogue;
 mod clones;
 mod directories;
 mod feed;

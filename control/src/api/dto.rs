@@ -1,6 +1,5 @@
 //! Bodies of the operator's API, and their way from the core's types.
 
-use engine::catalogue::ItemEdit;
 use engine::ids::DeviceId;
 use engine::replica::forks::Fork;
 use serde::{Deserialize, Serialize};
@@ -48,41 +47,6 @@ pub(super) struct RevokeBody {
 pub(super) struct RevokeAnswer {
     /// The device.
     pub revoked: String,
-}
-
-/// Items to edit; what is left out of one stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ItemsBody {
-    /// Whose catalogue; the control's own merchant's if left out.
-    pub merchant: Option<String>,
-    /// 1 to 5,000 items.
-    #[schema(min_items = 1, max_items = 5000)]
-    pub items: Vec<ItemBody>,
-}
-
-/// An item to edit.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ItemBody {
-    /// The item.
-    #[schema(example = "tea")]
-    pub sku: String,
-    /// What people call it.
-    #[schema(example = "Green tea")]
-    pub name: Option<String>,
-    /// In minor units.
-    #[schema(example = 350)]
-    pub price: Option<i64>,
-    /// Whether it is no longer sold.
-    pub withdrawn: Option<bool>,
-}
-
-/// Edits that stand.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ItemsAnswer {
-    /// Changes of the catalogue that hold them.
-    pub changes: usize,
 }
 
 /// Every stall.
@@ -204,12 +168,5 @@ impl From<&Fork> for ForkBody {
             after_seq: fork.parent.seq,
             proven: fork.proven,
         }
-    }
-}
-
-impl From<ItemBody> for ItemEdit {
-    fn from(item: ItemBody) -> Self {
-        let ItemBody { sku, name, price, withdrawn } = item;
-        Self { sku, name, price, withdrawn }
     }
 }

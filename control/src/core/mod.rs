@@ -17,7 +17,7 @@ use engine::hash::Hash;
 use engine::ids::{DeviceId, EventId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
-use engine::replica::catalogue::CatalogueError;
+use engine::replica::catalogue::{CatalogueError, Settlement};
 use engine::replica::query::DigestRow;
 use engine::store::{Batch, ReadError, WriteError};
 use thiserror::Error;
@@ -38,6 +38,17 @@ pub enum Call {
     Revoke(DeviceId),
     /// Edit a merchant's catalogue.
     EditCatalogue(Scope, Vec<ItemEdit>),
+    /// Settle late changes of a merchant's closed seasons.
+    SettleLate(Scope, Vec<(u32, Hash)>, Settlement),
+    /// Open a merchant's next season.
+    OpenSeason {
+        /// The merchant.
+        scope: Scope,
+        /// What people call the season.
+        name: String,
+        /// Whether of values in conflict those shown win; else conflicts refuse it.
+        winners: bool,
+    },
     /// State that a finding is settled.
     Settle(FindingResolved),
     /// How things stand.
@@ -60,6 +71,8 @@ impl Call {
 pub enum Answer {
     /// Done, and durable; with how many events.
     Done(usize),
+    /// A season was opened, and that is durable.
+    Season(u32),
     /// The fact stands, durably.
     Written(EventId),
     /// How things stand.
@@ -143,6 +156,15 @@ impl Hub {
                 let replica = &mut self.device.replica;
                 let events = replica.edit_catalogue(scope, &items, now.wall_ms)?;
                 Ok(Answer::Done(events.len()))
+            }
+            Call::SettleLate(scope, late, settlement) => {
+                let replica = &mut self.device.replica;
+                let events = replica.settle_late(scope, &late, settlement, now.wall_ms)?;
+                Ok(Answer::Done(events))
+            }
+            Call::OpenSeason { scope, name, winners } => {
+                let replica = &mut self.device.replica;
+                Ok(Answer::Season(replica.open_season(scope, &name, winners, now.wall_ms)?))
             }
             Call::Settle(resolved) => self.settle(resolved, now).map(Answer::Written),
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),

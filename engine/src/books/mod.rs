@@ -15,6 +15,7 @@ use crate::ids::{DeviceId, LOG_BYTES, Log, Scope};
 use crate::keys;
 use crate::log::vector::VersionVector;
 use crate::projections::Projection;
+use crate::projections::catalogue;
 use crate::projections::sales::{self, Day, Sums};
 use crate::projections::stock::{self, Held};
 use crate::replica::rebuild::is_whole;
@@ -112,8 +113,9 @@ pub fn stock_of(store: &dyn Read, scope: Scope, sku: &str) -> Result<Option<Stoc
 
 /// Whether the catalogue has an item.
 pub fn is_item(store: &dyn Read, scope: Scope, sku: &str) -> Result<bool, ReadError> {
-    let projection = Projection::Catalogue as u8;
-    Ok(store.get(&keys::row(projection, scope, sku.as_bytes()))?.is_some())
+    // Tills go on selling while the rows of an earlier version are rebuilt.
+    let rows = [catalogue::item(scope, sku), catalogue::item_version_1(scope, sku)];
+    Ok(store.get(&rows[0])?.is_some() || store.get(&rows[1])?.is_some())
 }
 
 /// The sums of each stall of a scope, over every day.
@@ -155,16 +157,6 @@ fn read_stock(
     Ok(out)
 }
 
-#[cfg(feature = "catalogue")]
 fn name_of(store: &dyn Read, scope: Scope, sku: &str) -> Result<Option<String>, ReadError> {
-    let projection = Projection::Catalogue as u8;
-    let row = store.get(&keys::row(projection, scope, sku.as_bytes()))?;
-    let item: Option<crate::catalogue::Item> =
-        row.and_then(|row| codec::decode("an item row", &row).ok());
-    Ok(item.and_then(|item| item.name))
-}
-
-#[cfg(not(feature = "catalogue"))]
-fn name_of(_store: &dyn Read, _scope: Scope, _sku: &str) -> Result<Option<String>, ReadError> {
-    Ok(None)
+    Ok(catalogue::item_of(store, scope, sku)?.and_then(|item| item.name))
 }

@@ -6,14 +6,15 @@
 //! each key once, no message, no time, in the one canonical encoding. Whether it fits the
 //! changes it depends on is the graph's question, not this file's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::legacy::{Key, Op as AutomergeOp, OpType};
 use automerge::{Change, ExpandedChange, ScalarValue};
 
+use super::field::{self, Field, Value};
 use super::frame;
-use super::item::{self, Field, FieldValue};
+use super::item::ItemEdit;
 use super::quarantine::Quarantine;
 
 /// SHA-256 of a change, by which others name it as a dependency.
@@ -101,7 +102,7 @@ fn profile(change: &Change, expanded: ExpandedChange) -> Option<Parsed> {
 
 fn op(op: AutomergeOp) -> Option<ParsedOp> {
     let Key::Map(key) = op.key else { return None };
-    let (field, _) = item::split_key(&key)?;
+    let (field, _) = field::split_key(&key)?;
     let sets = match &op.action {
         OpType::Put(value) if fits(field, value) => true,
         // Clears nothing that is not there.
@@ -119,11 +120,11 @@ fn op(op: AutomergeOp) -> Option<ParsedOp> {
 
 /// Whether a field may hold a value. A field of another version may hold any scalar that
 /// merges like the others: no counter, and no float as everywhere.
-fn fits(field: &str, value: &ScalarValue) -> bool {
+fn fits(field: &str, scalar: &ScalarValue) -> bool {
     match Field::parse(field) {
-        Some(field) => field_value(field, value).is_some_and(|value| value.in_bounds()),
+        Some(field) => value(scalar).is_some_and(|value| field.admits(&value)),
         None => matches!(
-            value,
+            scalar,
             ScalarValue::Bytes(_)
                 | ScalarValue::Str(_)
                 | ScalarValue::Int(_)
@@ -134,12 +135,41 @@ fn fits(field: &str, value: &ScalarValue) -> bool {
     }
 }
 
-/// The value of a known field; `None` when it is of another type.
-pub(super) fn field_value(field: Field, value: &ScalarValue) -> Option<FieldValue> {
-    match (field, value) {
-        (Field::Name, ScalarValue::Str(name)) => Some(FieldValue::Name(name.to_string())),
-        (Field::Price, ScalarValue::Int(price)) => Some(FieldValue::Price(*price)),
-        (Field::Withdrawn, ScalarValue::Boolean(off)) => Some(FieldValue::Withdrawn(*off)),
+/// The value that a scalar stands for; `None` when no field of this version holds its type.
+pub(super) fn value(scalar: &ScalarValue) -> Option<Value> {
+    match scalar {
+        ScalarValue::Str(text) => Some(Value::Text(text.to_string())),
+        ScalarValue::Int(number) => Some(Value::Number(*number)),
+        ScalarValue::Boolean(flag) => Some(Value::Flag(*flag)),
         _ => None,
     }
+}
+
+/// The scalar that stands for a value.
+pub(super) fn scalar(value: Value) -> ScalarValue {
+    match value {
+        Value::Text(text) => ScalarValue::Str(text.into()),
+        Value::Number(number) => ScalarValue::Int(number),
+        Value::Flag(flag) => ScalarValue::Boolean(flag),
+    }
+}
+
+/// What a change did to items, as an edit that would do it again; fields that this version
+/// does not know are left out. The bytes must have passed [`parse`] before.
+pub(super) fn edits(bytes: &[u8]) -> Option<Vec<ItemEdit>> {
+    let expanded = guarded(|| Change::try_from(bytes).ok().map(|change| change.decode()))??;
+    let mut items = BTreeMap::<String, ItemEdit>::new();
+    for op in expanded.operations {
+        let Key::Map(key) = op.key else { continue };
+        let Some((field, sku)) = field::split_key(&key) else { continue };
+        let Some(field) = Field::parse(field) else { continue };
+        let set = match &op.action {
+            OpType::Put(scalar) => value(scalar).map(Some),
+            OpType::Delete => Some(None),
+            _ => None,
+        };
+        let item = items.entry(sku.to_owned()).or_insert_with(|| ItemEdit::of(sku));
+        item.fields.extend(set.map(|value| (field, value)));
+    }
+    Some(items.into_values().collect())
 }

@@ -1,22 +1,36 @@
 //! The Automerge document: takes in changes that the graph lets stand, and is read.
 //!
 //! Automerge draws a random actor id for every new document. It never reaches a change: the
-//! id is replaced before anything is written, and this document itself is only read.
+//! id is replaced before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, ChangeHash, ROOT, ReadDoc};
 
 use super::change::{self, Hash};
-use super::item::{self, Field, FieldValue, Item};
+use super::edit::{self, Puts};
+use super::field::{self, Field, Value};
+use super::item::Item;
+use super::language::Language;
+use super::limits::CARRIED_BYTES_MAX;
+use super::mark;
 
-/// A document of scalars at the root; see [`super::item`] for its keys.
+/// A document of scalars at the root; see [`super::field`] for its keys.
 #[derive(Clone)]
-pub(super) struct Document(Automerge);
+pub(super) struct Document {
+    merged: Automerge,
+    /// The languages that an item was ever named in.
+    languages: BTreeMap<String, BTreeSet<Language>>,
+}
 
 impl Document {
     pub(super) fn new() -> Self {
-        Document(Automerge::new())
+        Document { merged: Automerge::new(), languages: BTreeMap::new() }
+    }
+
+    /// An empty document that remembers which languages there were.
+    pub(super) fn emptied(&self) -> Self {
+        Document { merged: Automerge::new(), languages: self.languages.clone() }
     }
 
     /// Applies raw changes, ancestors first. On `false` automerge refused or panicked and
@@ -32,34 +46,55 @@ impl Document {
         let applied = change::guarded(|| {
             #[cfg(test)]
             panic_in_tests(&hashes);
-            self.0.apply_changes(changes).is_ok()
+            self.merged.apply_changes(changes).is_ok()
         });
         // A change that automerge keeps waiting is no error to it.
-        let holds = |hash: &ChangeHash| self.0.get_change_meta_by_hash(hash).is_some();
+        let holds = |hash: &ChangeHash| self.merged.get_change_meta_by_hash(hash).is_some();
         applied == Some(true) && hashes.iter().all(holds)
+    }
+
+    /// Notes that a key has been set, so that [`Document::item`] finds its language.
+    pub(super) fn note(&mut self, field: &str, sku: &str) {
+        if let Some(Field::NameIn(language)) = Field::parse(field) {
+            self.languages.entry(sku.to_owned()).or_default().insert(language);
+        }
+    }
+
+    /// Whether it has more heads than one change should join.
+    pub(super) fn is_spread(&self, heads_max: usize) -> bool {
+        self.merged.get_heads().len() > heads_max
+    }
+
+    /// The document itself, to write on as `actor`.
+    pub(super) fn trunk(&mut self, actor: &[u8]) -> &mut Automerge {
+        self.merged.set_actor(actor.into());
+        &mut self.merged
     }
 
     /// A copy to write on as `actor`, whose last change is `last`. It joins at most
     /// `heads_max` heads beside that change.
     pub(super) fn branch(&self, actor: &[u8], last: Option<Hash>, heads_max: usize) -> Automerge {
-        let mut heads = self.0.get_heads();
-        let joined = if heads.len() > heads_max {
-            heads.truncate(heads_max);
-            heads.extend(last.map(ChangeHash));
-            self.0.fork_at(&heads).ok()
-        } else {
-            None
-        };
-        joined.unwrap_or_else(|| self.0.clone()).with_actor(actor.into())
+        let mut heads = self.merged.get_heads();
+        heads.truncate(heads_max);
+        heads.extend(last.map(ChangeHash));
+        let joined = self.merged.fork_at(&heads).ok();
+        joined.unwrap_or_else(|| self.merged.clone()).with_actor(actor.into())
+    }
+
+    /// The changes that no other builds on.
+    pub(super) fn heads(&self) -> Vec<Hash> {
+        self.merged.get_heads().iter().map(|hash| hash.0).collect()
     }
 
     /// One item, if it has a field that is shown.
     pub(super) fn item(&self, sku: &str) -> Option<Item> {
+        let languages = self.languages.get(sku).into_iter().flatten();
+        let named = languages.map(|language| Field::NameIn(language.clone()));
         let mut item = None;
-        for field in Field::ALL {
-            let values = self.values(field, &field.key(sku));
+        for field in Field::PLAIN.into_iter().chain(named) {
+            let values = self.values(&field.key(sku));
             if !values.is_empty() {
-                item.get_or_insert_with(Item::default).set(values);
+                item.get_or_insert_with(Item::default).take(&field, values);
             }
         }
         item
@@ -67,26 +102,53 @@ impl Document {
 
     /// All items by SKU.
     pub(super) fn items(&self) -> BTreeMap<String, Item> {
-        let mut items = BTreeMap::<String, Item>::new();
-        for entry in self.0.map_range(ROOT, ..) {
-            let Some((field, sku)) = item::split_key(&entry.key) else { continue };
+        let mut fields = BTreeMap::<String, BTreeMap<Field, Vec<Value>>>::new();
+        for entry in self.merged.map_range(ROOT, ..) {
+            let Some((field, sku)) = field::split_key(&entry.key) else { continue };
             let Some(field) = Field::parse(field) else { continue };
             let values = if entry.conflict {
-                self.values(field, &entry.key)
+                self.values(&entry.key)
             } else {
-                let value = entry.value.into_value().into_scalar().ok();
-                value.iter().filter_map(|value| change::field_value(field, value)).collect()
+                let scalar = entry.value.into_value().into_scalar().ok();
+                scalar.iter().filter_map(change::value).collect()
             };
-            items.entry(sku.to_owned()).or_default().set(values);
+            fields.entry(sku.to_owned()).or_default().insert(field, values);
         }
-        items
+        let item = |fields: BTreeMap<Field, Vec<Value>>| {
+            let mut item = Item::default();
+            fields.into_iter().for_each(|(field, values)| item.take(&field, values));
+            item
+        };
+        fields.into_iter().map(|(sku, fields)| (sku, item(fields))).collect()
+    }
+
+    /// Everything that stands at items that are not withdrawn, fields of later versions
+    /// included unless they are larger than [`CARRIED_BYTES_MAX`]: of values in conflict the
+    /// winner.
+    pub(super) fn standing(&self) -> Vec<Puts> {
+        let mut items = BTreeMap::<String, Puts>::new();
+        for entry in self.merged.map_range(ROOT, ..) {
+            let Some((field, sku)) = field::split_key(&entry.key) else { continue };
+            if mark::is_mark(field) {
+                continue;
+            }
+            let Ok(scalar) = entry.value.into_value().into_scalar() else { continue };
+            if edit::value_bytes(&scalar) > CARRIED_BYTES_MAX {
+                continue;
+            }
+            let puts = items.entry(sku.to_owned()).or_insert_with(|| Puts::of(sku));
+            puts.keys.push((entry.key.to_string(), Some(scalar)));
+        }
+        items.retain(|sku, _| {
+            !self.values(&Field::Withdrawn.key(sku)).ends_with(&[Value::Flag(true)])
+        });
+        items.into_values().collect()
     }
 
     /// All values that stand at a key, the winner last.
-    fn values(&self, field: Field, key: &str) -> Vec<FieldValue> {
-        let found = self.0.get_all(ROOT, key).unwrap_or_default();
-        let scalars = found.iter().filter_map(|(value, _)| value.as_scalar());
-        scalars.filter_map(|value| change::field_value(field, value)).collect()
+    pub(super) fn values(&self, key: &str) -> Vec<Value> {
+        let found = self.merged.get_all(ROOT, key).unwrap_or_default();
+        found.iter().filter_map(|(value, _)| change::value(value.as_scalar()?)).collect()
     }
 }
 

@@ -18,10 +18,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::ChangeId;
 use super::change::{Hash, Parsed, ParsedOp};
+use super::merged::ChangeId;
 use super::names::Names;
 use super::quarantine::Quarantine;
+use super::status::Status;
 
 /// Index of a change in the graph, in order of arrival.
 pub(super) type NodeIndex = u32;
@@ -31,17 +32,6 @@ type ActorIndex = u32;
 type KeyIndex = u32;
 /// Per actor, the highest sequence number among some ancestors.
 type Clock = BTreeMap<ActorIndex, u32>;
-
-/// What has become of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// It waits for a change it depends on.
-    Pending,
-    /// It is part of the document.
-    Applied,
-    /// It is set aside for good.
-    Quarantined(Quarantine),
-}
 
 /// One change and where it stands.
 struct Node {
@@ -144,8 +134,31 @@ impl Graph {
         self.nodes[index as usize].status == Status::Applied
     }
 
+    pub(super) fn hash(&self, index: NodeIndex) -> Hash {
+        self.nodes[index as usize].hash
+    }
+
     pub(super) fn body(&self, index: NodeIndex) -> &[u8] {
         &self.nodes[index as usize].body
+    }
+
+    /// The standing changes that are none of `carried` and none that those build on.
+    pub(super) fn beyond(&self, carried: &BTreeSet<Hash>) -> BTreeMap<ChangeId, Hash> {
+        let mut within = vec![false; self.nodes.len()];
+        let mut left: Vec<_> =
+            carried.iter().filter_map(|hash| self.by_hash.get(hash).copied()).collect();
+        while let Some(index) = left.pop() {
+            if !std::mem::replace(&mut within[index as usize], true) {
+                let parents = self.nodes[index as usize].dependencies.iter();
+                left.extend(parents.filter_map(|hash| self.by_hash.get(hash).copied()));
+            }
+        }
+        let beyond = self
+            .nodes
+            .iter()
+            .zip(within)
+            .filter(|(node, within)| !within && node.status == Status::Applied);
+        beyond.map(|(node, _)| (node.id, node.hash)).collect()
     }
 
     /// The standing changes, ancestors first.
@@ -356,6 +369,9 @@ impl Graph {
             if before == Status::Applied {
                 self.withdraw(index);
             }
+            // It never stands again, so nobody asks for its contents.
+            let node = &mut self.nodes[index as usize];
+            (node.body, node.ops) = Default::default();
         }
     }
 

@@ -6,6 +6,7 @@ use automerge::{ActorId, Automerge, Change, ExpandedChange, ObjType, ScalarValue
 use super::limits::CHANGE_BYTES_MAX;
 use super::tests::{actor, edit, forged, hash_of, one, price, priced};
 use super::*;
+use std::collections::BTreeSet;
 
 #[test]
 fn two_changes_of_one_actor_and_number_fall_with_their_dependents() {
@@ -217,7 +218,7 @@ fn a_clearing_cannot_be_superseded() {
 #[test]
 fn a_second_encoding_of_a_change_is_quarantined() {
     let mut catalogue = Catalogue::new();
-    let off = ItemEdit { sku: "a".into(), withdrawn: Some(true), ..ItemEdit::default() };
+    let off = ItemEdit::of("a").set(Field::Withdrawn, Value::Flag(true));
     let change = catalogue.edit(&actor(1), &[off]).unwrap().remove(0).bytes;
     // Names one column more, the values' bytes, which is empty: a head of 10 bytes and 23
     // of body, the count of columns, four columns of two bytes each before it.

@@ -41,6 +41,25 @@ pub enum Quarantine {
 }
 
 impl Quarantine {
+    /// Every reason.
+    pub const ALL: [Quarantine; 10] = [
+        Quarantine::TooLarge,
+        Quarantine::NotAChange,
+        Quarantine::ForeignActor,
+        Quarantine::OutsideProfile,
+        Quarantine::Forked,
+        Quarantine::Dependent,
+        Quarantine::BrokenChain,
+        Quarantine::BrokenNumbers,
+        Quarantine::BrokenPredecessor,
+        Quarantine::Refused,
+    ];
+
+    /// The reason of a stable number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
     /// The stable number of this reason.
     pub const fn code(self) -> u8 {
         self as u8

@@ -5,18 +5,20 @@ use automerge::transaction::Transactable;
 use automerge::{ActorId, Automerge, Change, ExpandedChange, ROOT, ReadDoc};
 
 use super::limits::{CHANGE_BYTES_MAX, EDIT_HEADS_MAX, NAME_BYTES_MAX, PRICE_MAX};
+use super::merged::*;
 use super::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn actor(number: u8) -> Vec<u8> {
     vec![number; 16]
 }
 
 pub(super) fn named(sku: &str, name: &str) -> ItemEdit {
-    ItemEdit { sku: sku.into(), name: Some(name.into()), ..ItemEdit::default() }
+    ItemEdit::of(sku).text(Field::Name, name)
 }
 
 pub(super) fn priced(sku: &str, price: i64) -> ItemEdit {
-    ItemEdit { sku: sku.into(), price: Some(price), ..ItemEdit::default() }
+    ItemEdit::of(sku).price(price)
 }
 
 /// A change with its contents altered, and a true hash and checksum again.
@@ -52,7 +54,7 @@ pub(super) fn price(catalogue: &mut Catalogue, sku: &str) -> Option<i64> {
 #[test]
 fn an_edit_is_seen_once_it_is_applied() {
     let mut catalogue = Catalogue::new();
-    let item = ItemEdit { price: Some(250), ..named("4006381333931", "pen, blue") };
+    let item = named("4006381333931", "pen, blue").price(250);
     let edits = catalogue.edit(&actor(1), std::slice::from_ref(&item)).unwrap();
     assert_eq!(catalogue.items(), BTreeMap::new());
     assert_eq!(catalogue.apply(&edits[0].bytes, &actor(1)), Applied::Applied);
@@ -107,17 +109,18 @@ fn prices_set_apart_stay_a_conflict_until_somebody_settles_it() {
     catalogue.apply(&left.unwrap()[0].bytes, &actor(1));
     catalogue.apply(&right.unwrap()[0].bytes, &actor(2));
     let item = catalogue.item("a").unwrap();
-    assert_eq!((item.price, item.price_conflicts), (Some(80), vec![80, 90]));
+    let clash = vec![Value::Number(80), Value::Number(90)];
+    assert_eq!((item.price, item.conflicts), (Some(80), [("price".to_owned(), clash)].into()));
     // The price that already wins settles it too.
     one(&mut catalogue, 3, priced("a", 80));
     let item = catalogue.item("a").unwrap();
-    assert_eq!((item.price, item.price_conflicts), (Some(80), vec![]));
+    assert_eq!((item.price, item.conflicts), (Some(80), BTreeMap::new()));
 }
 
 #[test]
 fn an_item_is_withdrawn_and_put_back() {
     let mut catalogue = Catalogue::new();
-    let off = |withdrawn| ItemEdit { withdrawn: Some(withdrawn), ..priced("a", 5) };
+    let off = |withdrawn| priced("a", 5).set(Field::Withdrawn, Value::Flag(withdrawn));
     one(&mut catalogue, 1, off(true));
     assert!(catalogue.item("a").unwrap().withdrawn);
     one(&mut catalogue, 1, off(false));
@@ -128,9 +131,8 @@ fn an_item_is_withdrawn_and_put_back() {
 fn an_import_is_split_into_changes_that_each_fit() {
     let mut catalogue = Catalogue::new();
     let name = "n".repeat(NAME_BYTES_MAX);
-    let items: Vec<_> = (0..1_000)
-        .map(|number| ItemEdit { price: Some(PRICE_MAX), ..named(&format!("{number:060}"), &name) })
-        .collect();
+    let items: Vec<_> =
+        (0..1_000).map(|number| named(&format!("{number:060}"), &name).price(PRICE_MAX)).collect();
     let changes = edit(&mut catalogue, 1, &items);
     assert!(changes.iter().all(|bytes| bytes.len() <= CHANGE_BYTES_MAX));
     let bytes: usize = changes.iter().map(Vec::len).sum();
@@ -144,13 +146,24 @@ fn an_edit_out_of_bounds_is_refused_whole() {
     let mut check = |item: ItemEdit, expected: EditError| {
         assert_eq!(catalogue.edit(&actor(1), &[priced("ok", 1), item]), Err(expected));
     };
-    let value = |field| EditError::Value { sku: "a".into(), field };
+    let value = |field: Field| {
+        let (sku, rule) = ("a".into(), field.rule());
+        EditError::Value { sku, field: field.to_string(), rule }
+    };
     check(priced("", 1), EditError::Sku(String::new()));
     check(priced("a\u{7}", 1), EditError::Sku("a\u{7}".into()));
-    check(priced("a", -1), value("price"));
-    check(priced("a", PRICE_MAX + 1), value("price"));
-    check(named("a", ""), value("name"));
-    check(named("a", &"n".repeat(NAME_BYTES_MAX + 1)), value("name"));
+    check(priced("a", -1), value(Field::Price));
+    check(priced("a", PRICE_MAX + 1), value(Field::Price));
+    check(named("a", ""), value(Field::Name));
+    check(named("a", &"n".repeat(NAME_BYTES_MAX + 1)), value(Field::Name));
+    for (field, text) in [
+        (Field::Gtin, "4006381333932"),
+        (Field::Unit, "bushel"),
+        (Field::Tax, "Standard rate"),
+        (Field::Policy, "later"),
+    ] {
+        check(ItemEdit::of("a").text(field.clone(), text), value(field));
+    }
     assert_eq!(catalogue.edit(&[1; 15], &[]), Err(EditError::ActorLength(15)));
     assert_eq!(catalogue.edit(&[1; 33], &[]), Err(EditError::ActorLength(33)));
 }
@@ -242,10 +255,10 @@ fn conflicts_of_many_actors_are_settled_in_changes_that_each_fit() {
         let skus = (0..80).filter(|sku| chosen(number, *sku));
         skus.map(all(number as i64)).collect()
     });
-    assert!(catalogue.items().values().all(|item| item.price_conflicts.len() > 1));
+    assert!(catalogue.items().values().all(|item| !item.conflicts.is_empty()));
     let settled: Vec<_> = (0..80).map(all(5_000)).collect();
     assert!(edit(&mut catalogue, 1, &settled).len() > 1);
-    assert!(catalogue.items().values().all(|item| item.price_conflicts.is_empty()));
+    assert!(catalogue.items().values().all(|item| item.conflicts.is_empty()));
 }
 
 #[test]
@@ -267,4 +280,146 @@ fn automerge_reads_the_same_items_from_the_raw_changes() {
     let change = document.get_last_local_change().unwrap();
     assert_eq!(catalogue.apply(change.raw_bytes(), &actor(3)), Applied::Applied);
     assert_eq!((price(&mut catalogue, "a"), catalogue.item("b")), (Some(3), None));
+}
+
+/// An item with every field set, in two languages.
+fn full(sku: &str) -> ItemEdit {
+    let name_in = |tag| Field::NameIn(Language::parse(tag).unwrap());
+    named(sku, "cloth")
+        .text(name_in("de"), "Stoff")
+        .text(name_in("pt-br"), "tecido")
+        .price(1_250)
+        .text(Field::Gtin, "4006381333931")
+        .text(Field::Unit, "m")
+        .text(Field::Tax, "reduced")
+        .text(Field::Category, "Fabrics")
+        .set(Field::Page, Value::Number(2))
+        .set(Field::Position, Value::Number(11))
+        .text(Field::Policy, "promise")
+}
+
+#[test]
+fn every_field_is_read_as_it_was_set() {
+    let mut catalogue = Catalogue::new();
+    one(&mut catalogue, 1, full("a"));
+    let names = [("de", "Stoff"), ("pt-BR", "tecido")];
+    let expected = Item {
+        name: Some("cloth".into()),
+        names: names.map(|(tag, name)| (tag.to_owned(), name.to_owned())).into(),
+        price: Some(1_250),
+        gtin: Some("4006381333931".into()),
+        unit: Some("m".into()),
+        tax: Some("reduced".into()),
+        category: Some("Fabrics".into()),
+        page: Some(2),
+        position: Some(11),
+        policy: Policy::Promise,
+        withdrawn: false,
+        conflicts: BTreeMap::new(),
+    };
+    assert_eq!(catalogue.item("a"), Some(expected.clone()));
+    assert_eq!(catalogue.items(), BTreeMap::from([("a".to_owned(), expected)]));
+}
+
+#[test]
+fn a_field_is_cleared_and_clearing_what_is_not_there_is_no_change() {
+    let mut catalogue = Catalogue::new();
+    one(&mut catalogue, 1, full("a"));
+    let german = || Field::NameIn(Language::parse("de").unwrap());
+    one(&mut catalogue, 2, ItemEdit::of("a").clear(Field::Gtin).clear(german()));
+    let item = catalogue.item("a").unwrap();
+    assert_eq!((item.gtin, item.names.len(), item.price), (None, 1, Some(1_250)));
+    let again = [ItemEdit::of("a").clear(Field::Gtin), ItemEdit::of("b").clear(Field::Price)];
+    assert_eq!(catalogue.edit(&actor(1), &again), Ok(vec![]));
+}
+
+#[test]
+fn a_clash_is_listed_at_every_field() {
+    let mut catalogue = Catalogue::new();
+    let other = full("a").text(Field::Name, "stuff").text(Field::Gtin, "96385074");
+    let other = other.text(Field::Policy, "custody").set(Field::Withdrawn, Value::Flag(true));
+    for (by, item) in [(1, full("a")), (2, other)] {
+        let change = Catalogue::new().edit(&actor(by), &[item]).unwrap().remove(0);
+        catalogue.apply(&change.bytes, &actor(by));
+    }
+    let item = catalogue.item("a").unwrap();
+    let clashes: Vec<_> = item.conflicts.keys().map(String::as_str).collect();
+    assert_eq!(clashes, ["gtin", "name", "policy"]);
+    assert_eq!(item.conflicts["name"], [Value::Text("cloth".into()), Value::Text("stuff".into())]);
+    assert_eq!(catalogue.items()["a"], item);
+}
+
+#[test]
+fn a_thirteenth_language_is_refused_until_one_is_cleared() {
+    let mut catalogue = Catalogue::new();
+    let name_in = |number: usize| {
+        Field::NameIn(Language::parse(&format!("q{}", (b'a' + number as u8) as char)).unwrap())
+    };
+    for number in 0..limits::LANGUAGES_MAX {
+        one(&mut catalogue, 1, ItemEdit::of("a").text(name_in(number), "n"));
+    }
+    let more = || ItemEdit::of("a").text(name_in(limits::LANGUAGES_MAX), "n");
+    let refused = Err(EditError::Languages("a".into()));
+    assert_eq!(catalogue.edit(&actor(1), &[more()]), refused);
+    one(&mut catalogue, 1, more().clear(name_in(0)));
+    assert_eq!(catalogue.item("a").unwrap().names.len(), limits::LANGUAGES_MAX);
+}
+
+#[test]
+fn a_new_season_begins_with_what_stood_and_without_its_history() {
+    let mut before = Catalogue::new();
+    edit(&mut before, 1, &[full("a"), priced("b", 1)]);
+    for price in 2..50 {
+        one(&mut before, 1, priced("b", price));
+    }
+    one(&mut before, 2, priced("c", 7).set(Field::Withdrawn, Value::Flag(true)));
+    let mut after = Catalogue::new();
+    let carried = after.carry(&actor(3), &mut before).unwrap();
+    assert_eq!(carried.len(), 1);
+    assert_eq!(after.apply(&carried[0].bytes, &actor(3)), Applied::Applied);
+    let mut expected = before.items();
+    expected.remove("c");
+    assert_eq!(after.items(), expected);
+    assert_eq!(after.carry(&actor(3), &mut before), Ok(vec![]), "a second time is no change");
+}
+
+#[test]
+fn a_field_of_a_later_version_is_carried_into_a_new_season() {
+    let mut before = Catalogue::new();
+    let change = before.edit(&actor(1), &[named("a", "apple")]).unwrap().remove(0).bytes;
+    let later = forged(&change, |change| change.operations[0].key = Key::Map("colour/a".into()));
+    before.apply(&later, &actor(1));
+    let mut after = Catalogue::new();
+    let carried = after.carry(&actor(3), &mut before).unwrap().remove(0);
+    let read = Change::try_from(&carried.bytes[..]).unwrap().decode();
+    let keys: Vec<_> = read.operations.iter().map(|op| op.key.clone()).collect();
+    assert!(keys.contains(&Key::Map("colour/a".into())), "{keys:?}");
+}
+
+#[test]
+fn what_a_season_did_not_begin_with_is_found() {
+    let mut before = Catalogue::new();
+    let mut elsewhere = Catalogue::new();
+    let first = one(&mut before, 1, priced("a", 1));
+    elsewhere.apply(&first, &actor(1));
+    let late = one(&mut elsewhere, 2, priced("a", 2));
+    one(&mut before, 1, priced("a", 3));
+    let mut after = Catalogue::new();
+    for edit in after.carry(&actor(3), &mut before).unwrap() {
+        after.apply(&edit.bytes, &actor(3));
+    }
+    let marks = after.take_touched().marks;
+    assert!(marks.iter().all(|hash| after.marks(hash).carried));
+    assert_eq!(before.beyond(&marks), BTreeMap::new());
+    before.apply(&late, &actor(2));
+    let found = before.beyond(&marks);
+    let hash = hash_of(&late).0;
+    assert_eq!(found, BTreeMap::from([(change_id(&late, &actor(2)), hash)]));
+    assert_eq!(edits_of(&late, &actor(2)), [priced("a", 2)]);
+
+    let settled = after.mark_settled(&actor(3), &[(0, hash)]).unwrap().remove(0);
+    after.apply(&settled.bytes, &actor(3));
+    assert_eq!(after.take_touched().marks, BTreeSet::from([hash]));
+    assert_eq!(after.marks(&hash), Marks { carried: false, settled: vec![0] });
+    assert_eq!(after.item(&crate::hex::encode(&hash)), None);
 }

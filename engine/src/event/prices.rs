@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash;
 
-/// A new season's catalogue begins, empty. The highest season holds; of two with one number the
-/// first name in order is shown.
+/// A new season's catalogue holds from here on. What it begins with was written into its document
+/// before this event. The highest season that is opened with all before it is the current one; of
+/// two with one number the first name in order is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeasonOpened {
     /// Counts up from 1; 0 is what was before the first.

@@ -9,6 +9,7 @@
 
 pub mod bundles;
 mod day;
+pub mod catalogue;
 pub mod days;
 pub mod digest;
 pub mod drawers;

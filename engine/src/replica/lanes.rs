@@ -136,7 +136,11 @@ impl Replica {
 
     fn fold(&mut self, origin: Origin, event: &Event) -> Result<(), ReadError> {
         match &event.payload {
-            Payload::CatalogueChanged(change) => self.fold_catalogue(&origin, change)?,
+            Payload::CatalogueChanged(_) | Payload::SeasonOpened(_)
+                if self.folds(Projection::Catalogue, &origin) =>
+            {
+                self.fold_into_catalogue(&origin, &event.payload)?;
+            }
             Payload::GrantIssued(_) | Payload::DeviceRevoked(_) | Payload::ForkProven(_) => {
                 self.fold_authority(&origin, &event.payload);
             }

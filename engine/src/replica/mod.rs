@@ -61,7 +61,7 @@ pub struct Replica {
     generation: Generation,
     rebuild: rebuild::Rebuild,
     #[cfg(feature = "catalogue")]
-    catalogues: BTreeMap<crate::ids::Scope, crate::catalogue::Catalogue>,
+    catalogues: BTreeMap<crate::ids::Scope, catalogue::Shelf>,
 }
 
 /// What is kept in memory of a log.

@@ -171,6 +171,9 @@ impl Replica {
             for projection in &which {
                 projections::fold_into(*projection, self, &Origin { log, id }, &event)?;
             }
+            if which.contains(&Projection::Catalogue) {
+                self.fold_into_catalogue(&Origin { log, id }, &event.payload)?;
+            }
             self.rebuild.done += 1;
         }
         match last.filter(|last| last.seq == to) {
@@ -188,10 +191,7 @@ impl Replica {
     fn finish_rebuild(&mut self) -> Result<(), ReadError> {
         let which = std::mem::take(&mut self.rebuild).which;
         if which.contains(&Projection::Catalogue) {
-            for (key, _) in self.rows.collect(&keys::projection(Projection::Catalogue as u8))? {
-                self.rows.set_projection(key, None)?;
-            }
-            self.mirror_whole_catalogues();
+            self.finish_catalogues()?;
         }
         if which.contains(&Projection::Findings) {
             self.judge_forks()?;

@@ -419,6 +419,7 @@ pub(super) fn problem(error: &CallError) -> Problem {
         CallError::NotEnrolled => Problem::not_enrolled(text),
         CallError::Append(AppendError::Codec(CodecError::TooLarge)) => Problem::too_large(text),
         CallError::Append(AppendError::NotGranted { .. }) => Problem::forbidden(text),
+        CallError::Catalogue(error) => super::catalogue::problem(error),
         CallError::Halted(_) | CallError::Append(_) => Problem::halted(text),
         CallError::Refused(refusal) => shell::refusal::problem(refusal),
     }

@@ -4,6 +4,7 @@
 
 mod answers;
 mod cash;
+mod catalogue;
 pub mod dto;
 mod findings;
 mod gauges;
@@ -16,10 +17,12 @@ use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use engine::replica::catalogue::past_items;
 use serde::Serialize;
 use shell::access::{Access, Caller, OPERATOR, Operator};
 use shell::answer::{At, Shutdown};
 use shell::auth::Token;
+use shell::catalogue::Desk;
 use shell::driver::Calls;
 use shell::extract::JsonBody;
 use shell::feed::Feed;
@@ -80,6 +83,12 @@ impl<E: Env> FromRef<Api<E>> for Library {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for Desk {
+    fn from_ref(_: &Api<E>) -> Self {
+        Self { home: None, past: past_items }
+    }
+}
+
 /// The node's calls. A call is one line here and `#[utoipa::path]` over its handler.
 pub fn routes<E: Env>() -> Routes<Api<E>> {
     Routes::default()
@@ -98,6 +107,7 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .merge(goods::routes())
         .merge(cash::routes())
         .merge(shell::read::routes())
+        .merge(catalogue::routes())
         .merge(findings::routes())
         .merge(shell::feed::routes())
 }

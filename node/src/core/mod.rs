@@ -14,6 +14,7 @@ mod telemetry;
 
 use std::collections::BTreeMap;
 
+use engine::catalogue::ItemEdit;
 use engine::decide::{self, Refusal, Rules};
 use engine::event::sale::{Key, Sale};
 use engine::event::{CountLine, FindingResolved, Payload, Refund, Void};
@@ -22,6 +23,7 @@ use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
+use engine::replica::catalogue::{CatalogueError, Settlement};
 use engine::replica::own_book::Place;
 use engine::replica::query::DigestRow;
 use engine::store::{Batch, ReadError, WriteError};
@@ -53,6 +55,10 @@ pub struct Settings {
 pub enum Call {
     /// State a fact for a till.
     Write(Request),
+    /// Edit the catalogue.
+    EditCatalogue(Vec<ItemEdit>),
+    /// Settle late changes of closed seasons of the catalogue.
+    SettleLate(Vec<(u32, Hash)>, Settlement),
     /// Keep a till's token, as its hash.
     AddTill {
         /// The till.
@@ -92,6 +98,8 @@ pub enum Request {
 pub enum Answer {
     /// The fact stands, on this disk.
     Written(Written),
+    /// The catalogue is edited, on this disk; with how many changes.
+    Changed(usize),
     /// Where a stock-take begins.
     Place(Place),
     /// Done.
@@ -140,6 +148,9 @@ pub enum CallError {
     /// The event cannot be appended.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// The catalogue cannot be edited so.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// The device has no charter or grant.
     #[error("this node has not joined a tenant; run `tentpole-node join TOKEN`")]
     NotEnrolled,
@@ -247,6 +258,21 @@ impl Stall {
             }
             _ => Ok(0),
         }
+    }
+
+    fn edit_catalogue(&mut self, items: &[ItemEdit], now: Now) -> Result<usize, CallError> {
+        let (scope, _) = self.rules()?;
+        Ok(self.device.replica.edit_catalogue(scope, items, now.wall_ms)?.len())
+    }
+
+    fn settle_late(
+        &mut self,
+        late: &[(u32, Hash)],
+        settlement: Settlement,
+        now: Now,
+    ) -> Result<usize, CallError> {
+        let (scope, _) = self.rules()?;
+        Ok(self.device.replica.settle_late(scope, late, settlement, now.wall_ms)?)
     }
 
     fn add_till(&mut self, name: &str, token: [u8; 32]) -> Result<(), CallError> {
@@ -383,6 +409,10 @@ impl Core for Stall {
     fn handle_call(&mut self, id: CallId, call: Call, now: Now) {
         let answer = match call {
             Call::Write(request) => self.write(request, now).map(Answer::Written),
+            Call::EditCatalogue(items) => self.edit_catalogue(&items, now).map(Answer::Changed),
+            Call::SettleLate(late, settlement) => {
+                self.settle_late(&late, settlement, now).map(Answer::Changed)
+            }
             Call::BeginCount => {
                 self.rules().map(|(scope, _)| Answer::Place(self.device.replica.own_place(scope)))
             }
@@ -406,7 +436,11 @@ impl Core for Stall {
         match answer {
             Ok(answer) => self.pending.answer(id, answer, &self.device),
             Err(error) => {
-                if let CallError::Append(AppendError::Read(cause)) = &error {
+                if let CallError::Append(AppendError::Read(cause))
+                | CallError::Catalogue(
+                    CatalogueError::Read(cause) | CatalogueError::Append(AppendError::Read(cause)),
+                ) = &error
+                {
                     self.device.halt(cause);
                 }
                 self.pending.answer_now(id, Answer::Refused(error));

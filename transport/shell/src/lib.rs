@@ -9,6 +9,7 @@
 //! | [`http`] | the server: time limits, size limits, graceful stop |
 //! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
 //! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
+//! | [`catalogue`] | the catalogue's read calls, bodies and commands |
 //! | [`feed`] | the change feed: pages and streams of events |
 //! | [`openapi`], [`answer`] | the table of calls and its document; answers with their vector |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
@@ -27,6 +28,7 @@
 pub mod access;
 pub mod answer;
 pub mod auth;
+pub mod catalogue;
 pub mod client;
 pub mod daemon;
 pub mod data_dir;

@@ -73,6 +73,12 @@ pub const FINDINGS_PAGE_MAX: usize = 200;
 pub const STOCK_PAGE_MAX: usize = 1_000;
 /// Items in one page of the books of money.
 pub const MONEY_PAGE_MAX: usize = 1_000;
+/// Items in one page of the catalogue.
+pub const CATALOGUE_PAGE_MAX: usize = 1_000;
+/// Items, or late changes, in one call that edits the catalogue.
+pub const CATALOGUE_ITEMS_MAX: usize = 5_000;
+/// Body of a call that edits the catalogue.
+pub const CATALOGUE_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Events in one page of the feed.
 pub const FEED_PAGE_EVENTS_MAX: usize = 1_000;

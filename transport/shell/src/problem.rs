@@ -110,6 +110,8 @@ problems! {
     bad_time = "bad-time", UNPROCESSABLE_ENTITY, "a time is not possible";
     /// A writing call has no idempotency key.
     missing_key = "missing-key", UNPROCESSABLE_ENTITY, "an idempotency key is needed";
+    /// Values in conflict stand in the way, or changes of this start that do not stand.
+    in_conflict = "in-conflict", CONFLICT, "what others have done stands in the way";
     /// More is asked of the daemon than it can do now.
     busy = "busy", TOO_MANY_REQUESTS, "too much at once";
     /// A projection that the call needs is being rebuilt.

@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{books, money};
+use super::luck::Luck;
 use crate::event::sale::Sale;
 use crate::event::{GoodsReturned, Payload, ReservationExpired};
 use crate::ids::EventId;
@@ -60,23 +61,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (machine(), machine(), any::<u64>()).prop_map(|(a, b, luck)| Step::Carry(a, b, luck)),
     ];
     vec(step, 10..60)
-}
-
-/// A number that looks random, the next one for each call (SplitMix64).
-struct Luck(u64);
-
-impl Luck {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
 }
 
 struct World {

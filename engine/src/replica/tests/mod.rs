@@ -4,6 +4,8 @@
 
 mod arrivals;
 mod books;
+#[cfg(feature = "catalogue")]
+mod catalogue;
 mod commit;
 mod convergence;
 mod findings;
@@ -12,6 +14,7 @@ mod goods;
 mod heads;
 mod hostile;
 mod money;
+mod luck;
 mod own_book;
 mod rebuild;
 mod requests;
