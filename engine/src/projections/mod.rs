@@ -8,8 +8,8 @@
 //! `rows` say where rows are, and `judge` re-examines what an event could have made a finding.
 
 pub mod bundles;
-mod day;
 pub mod catalogue;
+mod day;
 pub mod days;
 pub mod digest;
 pub mod drawers;

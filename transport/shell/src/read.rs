@@ -2,9 +2,9 @@
 //!
 //! They never go through the core, so a long report does not hold up a sale.
 
+pub mod documents;
 pub mod findings;
 pub mod goods;
-pub mod documents;
 pub mod money;
 
 use std::collections::BTreeMap;

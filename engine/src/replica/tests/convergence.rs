@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{books, money};
 use super::luck::Luck;
+use super::{books, money};
 use crate::event::sale::Sale;
 use crate::event::{GoodsReturned, Payload, ReservationExpired};
 use crate::ids::EventId;
