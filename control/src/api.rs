@@ -2,6 +2,8 @@
 //!
 //! `docs/api.md` describes every call.
 
+mod prices;
+
 use std::sync::Arc;
 
 use axum::extract::{FromRef, State};
@@ -21,6 +23,7 @@ use shell::access::{Access, Operator};
 use shell::driver::Calls;
 use shell::extract::{JsonBody, Query};
 use shell::problem::Problem;
+use shell::read::prices::WallClock;
 use shell::read::{DigestEntry, Library, from_snapshot, scope_of};
 use transport::env::Env;
 
@@ -68,6 +71,13 @@ impl<E: Env> FromRef<Api<E>> for Library {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for WallClock {
+    fn from_ref(api: &Api<E>) -> Self {
+        let env = api.env.clone();
+        Self::new(move || env.now().wall_ms)
+    }
+}
+
 /// Every route of the control.
 pub fn router<E: Env>(api: Api<E>) -> Router {
     let catalogue =
@@ -82,7 +92,9 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/events", get(events::<E>))
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
+        .merge(prices::routes())
         .merge(shell::read::routes())
+        .merge(shell::read::prices::routes())
         .with_state(api)
 }
 

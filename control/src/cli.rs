@@ -9,6 +9,8 @@ use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 
+mod prices;
+
 use crate::config::{self, Flags};
 use crate::{daemon, found};
 
@@ -74,6 +76,9 @@ enum Command {
         /// The stall's device id, from `status`
         device: String,
     },
+    /// Publish price bundles, show them, and what sales on old ones cost
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
     /// Show every stall with its lag, and what is wrong
     Status,
     /// Check every log on this disk: chains, signatures, leaves
@@ -133,6 +138,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let answer: Value = Client::open(data)?.post("/v1/revocations", &body).await?;
             show(cli, &answer, &format!("revoked {device}"));
         }
+        Command::Prices(command) => prices::run(cli, command).await?,
         Command::Status => {
             let status: Value = Client::open(data)?.get("/v1/status").await?;
             show(cli, &status, &in_words(&status));

@@ -2,6 +2,13 @@
 //!
 //! It only reads, so that pages and reports need not go through the one writer.
 
+pub mod bundles;
+#[cfg(test)]
+mod bundles_tests;
+pub mod stale;
+#[cfg(feature = "catalogue")]
+pub mod standing;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 

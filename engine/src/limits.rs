@@ -59,6 +59,16 @@ pub const AMOUNT_MAX: i64 = 1_000_000_000_000;
 pub const QUANTITY_MAX: u64 = 1_000_000_000_000;
 /// Metrics of one telemetry sample.
 pub const METRICS_MAX: usize = 64;
+/// Prices of one bundle.
+pub const BUNDLE_PRICES_MAX: usize = 128 * 1024;
+/// Pieces of one bundle.
+pub const BUNDLE_PIECES_MAX: u16 = 512;
+/// Canonical bytes of the prices of one piece.
+pub const BUNDLE_PIECE_BYTES_MAX: usize = 28 * 1024;
+/// Canonical bytes of one price at most: the SKU's length, the SKU, the price.
+pub const BUNDLE_PRICE_BYTES_MAX: usize = SKU_BYTES_MAX + 1 + 9;
+/// Statements of when prices hold that are looked at, latest first, for one whose bundle is whole.
+pub const SWITCHES_TRIED_MAX: usize = 64;
 
 const _: () = assert!(GROUP_BYTES_MAX >= EVENT_BYTES_MAX, "one event must fit in a group");
 const _: () = assert!(
@@ -76,6 +86,17 @@ const _: () = assert!(
 const _: () = assert!(EVENT_BYTES_MAX <= u16::MAX as usize, "segment rows have u16 lengths");
 const _: () = assert!(DOCUMENT_BYTES_MAX + 512 <= EVENT_BYTES_MAX, "a document fits in an event");
 const _: () = assert!(SALE_LINES_MAX * (3 + 17 + 17) + 8 <= EVENT_BYTES_MAX, "a reversal is a row");
+const _: () = assert!(
+    // The envelope, the bundle's name, two numbers of a piece, the length of its list.
+    BUNDLE_PIECE_BYTES_MAX + 32 + 64 <= EVENT_BYTES_MAX,
+    "a piece of a bundle is an event, and its prices are a row"
+);
+const _: () = assert!(
+    // A piece is cut where the next price does not fit.
+    BUNDLE_PRICES_MAX * BUNDLE_PRICE_BYTES_MAX
+        <= BUNDLE_PIECES_MAX as usize * (BUNDLE_PIECE_BYTES_MAX - BUNDLE_PRICE_BYTES_MAX),
+    "the largest bundle fits in its pieces"
+);
 const _: () = assert!(EVIDENCE_MAX * 64 + 1024 <= EVENT_BYTES_MAX, "a finding is a row, an event");
 const _: () = assert!(
     SALE_LINES_MAX as i128 * AMOUNT_MAX as i128 * 4 < i64::MAX as i128,

@@ -4,12 +4,14 @@
 //! the batch that it rests on is durable.
 
 mod enrol;
+mod prices;
 mod receipts;
 mod status;
 
 use std::collections::BTreeSet;
 
 use engine::catalogue::ItemEdit;
+use engine::decide::Bundle;
 use engine::ids::{DeviceId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
@@ -23,6 +25,7 @@ use transport::session::PathId;
 use transport::wire::Message;
 
 pub use enrol::Invitation;
+pub use prices::Published;
 pub use status::{StallStatus, Status};
 
 /// What a control may be asked.
@@ -34,12 +37,21 @@ pub enum Call {
     Revoke(DeviceId),
     /// Edit a merchant's catalogue.
     EditCatalogue(Scope, Vec<ItemEdit>),
+    /// Publish a price bundle of a merchant, in force from an instant (milliseconds since 1970).
+    PublishPrices(Scope, Bundle, i64),
     /// How things stand.
     Status,
     /// Every stall, with its lag.
     Stalls,
     /// The digests of every scope.
     Digests,
+}
+
+impl Call {
+    /// Whether it states something, which is answered once it is durable.
+    fn writes(&self) -> bool {
+        !matches!(self, Self::Status | Self::Stalls | Self::Digests)
+    }
 }
 
 /// What a control answers.
@@ -53,6 +65,8 @@ pub enum Answer {
     Stalls(Vec<StallStatus>),
     /// The digests.
     Digests(Vec<DigestRow>),
+    /// The prices are published; what of it was new.
+    Published(Published),
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -109,7 +123,7 @@ impl Hub {
 
     fn decide(&mut self, call: Call, now: Now) -> Result<Answer, CallError> {
         if let Some(reason) = self.device.halted()
-            && matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..))
+            && call.writes()
         {
             return Err(CallError::Halted(reason.to_owned()));
         }
@@ -120,6 +134,9 @@ impl Hub {
                 let replica = &mut self.device.replica;
                 let events = replica.edit_catalogue(scope, &items, now.wall_ms)?;
                 Ok(Answer::Done(events.len()))
+            }
+            Call::PublishPrices(scope, bundle, from_ms) => {
+                self.publish(scope, bundle, from_ms, now).map(Answer::Published)
             }
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
@@ -170,8 +187,7 @@ impl Core for Hub {
     }
 
     fn handle_call(&mut self, id: CallId, call: Call, now: Now) {
-        let rests_on_batch =
-            matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..));
+        let rests_on_batch = call.writes();
         match self.decide(call, now) {
             Ok(answer) if rests_on_batch => self.pending.answer(id, answer, &self.device),
             Ok(answer) => self.pending.answer_now(id, answer),

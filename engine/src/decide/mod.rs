@@ -3,6 +3,7 @@
 //! Refusal happens here, before the append; what was appended always counts. Nothing here writes.
 
 mod goods;
+mod prices;
 mod reversal;
 mod sale;
 #[cfg(test)]
@@ -12,12 +13,15 @@ use thiserror::Error;
 
 use crate::event::Payload;
 use crate::event::sale::{Key, KeyNumber};
+use crate::hash::Hash;
 use crate::limits::{NAME_BYTES_MAX, QUANTITY_MAX};
 use crate::projections::Projection;
 use crate::replica::Replica;
 use crate::store::ReadError;
 
 pub use goods::goods;
+pub(crate) use prices::is_price;
+pub use prices::{Bundle, BundleError, bundle, bundles};
 pub use reversal::{refund, void};
 pub use sale::{change, sale};
 
@@ -100,6 +104,14 @@ pub enum Refusal {
     /// The sale named cannot be reversed so.
     #[error("{0}")]
     BadReference(String),
+    /// A price bundle is named that is not whole here.
+    #[error("{field} {bundle} is not held here; fetch /v1/prices and price the sale anew")]
+    UnknownBundle {
+        /// Which.
+        field: String,
+        /// The bundle.
+        bundle: Hash,
+    },
     /// A projection that the decision needs is being rebuilt.
     #[error("the {projection} books are being rebuilt, {done} of {total} events; try again soon")]
     Rebuilding {

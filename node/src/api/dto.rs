@@ -45,6 +45,7 @@ struct LineBody {
     discount: i64,
     #[serde(default)]
     tax: i64,
+    price_bundle: Option<Hash>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -230,6 +231,8 @@ impl SaleBody {
         let at = time::time("sold_at", &self.sold_at)?;
         let zero = self.lines.iter().enumerate().filter(|(_, line)| line.zero_quantity);
         let zero = zero.map(|(index, _)| index).collect();
+        let bundles = (0..).zip(&self.lines);
+        let bundles = bundles.filter_map(|(at, line)| Some((at, line.price_bundle?))).collect();
         let lines = self.lines.into_iter().map(|line| Line {
             sku: line.sku,
             quantity: line.quantity,
@@ -249,6 +252,7 @@ impl SaleBody {
             lines: lines.collect(),
             tenders: tenders(self.tenders),
             tip: self.tip,
+            line_bundles: bundles,
             ..Sale::default()
         };
         Ok(Request::Sale(sale, zero))
@@ -307,6 +311,7 @@ pub(super) fn problem(error: &CallError) -> Problem {
             Refusal::KeyReused(_) => Problem::key_reused(text),
             Refusal::WrongCurrency { .. } => Problem::wrong_currency(text),
             Refusal::UnknownSku { .. } => Problem::unknown_sku(text),
+            Refusal::UnknownBundle { .. } => Problem::unknown_bundle(text),
             Refusal::BadQuantity { .. } => Problem::bad_quantity(text),
             Refusal::BadAmount { .. } => Problem::bad_amount(text),
             Refusal::Tenders { .. } => Problem::tenders_short(text),

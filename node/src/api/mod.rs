@@ -19,6 +19,7 @@ use shell::auth::Token;
 use shell::driver::Calls;
 use shell::extract::JsonBody;
 use shell::problem::Problem;
+use shell::read::prices::WallClock;
 use shell::read::{DigestEntry, Library};
 use transport::env::Env;
 
@@ -52,6 +53,13 @@ impl<E: Env> FromRef<Api<E>> for Library {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for WallClock {
+    fn from_ref(api: &Api<E>) -> Self {
+        let env = api.env.clone();
+        Self::new(move || env.now().wall_ms)
+    }
+}
+
 /// Every route of the node.
 pub fn router<E: Env>(api: Api<E>) -> Router {
     Router::new()
@@ -66,6 +74,7 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
         .merge(shell::read::routes())
+        .merge(shell::read::prices::routes())
         .with_state(api)
 }
 
@@ -77,7 +86,12 @@ async fn sell<E: Env>(
 ) -> Result<Response, Problem> {
     let request = body.into_request(key(&caller, &headers)?)?;
     write(&api, request, |written| {
-        json!({ "sale": written.id.to_string(), "total": written.total, "change": written.change })
+        json!({
+            "sale": written.id.to_string(),
+            "total": written.total,
+            "change": written.change,
+            "price_bundle": written.price_bundle,
+        })
     })
     .await
 }

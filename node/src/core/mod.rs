@@ -3,6 +3,7 @@
 //! Pure, like everything below it: `handle_*` in, `poll_*` out. A write is answered once the batch
 //! that holds it is durable, and never waits for the network.
 
+mod prices;
 mod status;
 mod telemetry;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use engine::decide::{self, Refusal, Rules};
 use engine::event::sale::{Key, Sale};
 use engine::event::{GoodsReceived, Payload, Refund, Void};
+use engine::hash::Hash;
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
 use engine::replica::Replica;
@@ -93,6 +95,8 @@ pub struct Written {
     pub total: i64,
     /// Change due, in minor units.
     pub change: i64,
+    /// The bundle that a sale was priced from.
+    pub price_bundle: Option<Hash>,
     /// Whether an earlier request with the same key had stated it.
     pub replayed: bool,
 }
@@ -178,13 +182,19 @@ impl Stall {
             {
                 asked.fill_from(was);
             }
+            // A retried sale is priced as it was, whatever is in force by now.
+            if let (Some(Payload::SaleCompleted(was)), Request::Sale(asked, _)) =
+                (&bearer, &mut request)
+            {
+                prices::as_before(asked, was);
+            }
             let payload = request.clone().into_payload();
             if let Some(bearer) = bearer {
                 decide::retry(&bearer, &payload)?;
             }
             return Ok(request.written(id, true));
         }
-        check(&mut request, scope, &rules, replica)?;
+        check(&mut request, scope, &rules, replica, now)?;
         let payload = request.clone().into_payload();
         let id = replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
         Ok(request.written(id, false))
@@ -231,9 +241,11 @@ fn check(
     scope: Scope,
     rules: &Rules,
     replica: &Replica,
+    now: Now,
 ) -> Result<(), Refusal> {
     match request {
         Request::Sale(sale, zero) => {
+            prices::settle(sale, scope, replica, now)?;
             let store = replica.store();
             decide::sale(sale, zero, rules, &|sku| {
                 engine::books::is_item(store.as_ref(), scope, sku)
@@ -270,7 +282,8 @@ impl Request {
             Self::Refund(refund) => (refund.lines.iter().map(|line| line.amount).sum(), 0),
             Self::Void(_) | Self::Goods(_) => (0, 0),
         };
-        Written { id, total, change, replayed }
+        let price_bundle = if let Self::Sale(sale, _) = self { sale.price_bundle } else { None };
+        Written { id, total, change, price_bundle, replayed }
     }
 }
 

@@ -69,3 +69,9 @@ pub const LINK_SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// SKUs in one page of stock.
 pub const STOCK_PAGE_MAX: usize = 1_000;
+/// Prices in one page of a bundle.
+pub const PRICES_PAGE_MAX: usize = 10_000;
+/// Rows, each a stall and a SKU, in one report of stale sales; the sums are over all.
+pub const STALE_ROWS_MAX: usize = 10_000;
+/// False bundles in one list.
+pub const FALSE_BUNDLES_MAX: usize = 1_000;

@@ -2,6 +2,8 @@
 //!
 //! They never go through the core, so a long report does not hold up a sale.
 
+pub mod prices;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

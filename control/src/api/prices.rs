@@ -1,0 +1,147 @@
+//! Publishing prices: what the operator states, or what the catalogue asks now.
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use engine::books::standing::standing;
+use engine::decide::{self, BundleError};
+use engine::event::BundlePrice;
+use engine::projections::Projection;
+use engine::replica::rebuild::is_whole;
+use serde::Deserialize;
+use serde_json::json;
+use shell::access::Operator;
+use shell::extract::JsonBody;
+use shell::problem::Problem;
+use shell::read::{from_snapshot, scope_of};
+use transport::env::Env;
+
+use super::{Api, ask, unexpected};
+use crate::core::{Answer, Call};
+
+/// Bytes of one price list: the largest bundle fits unless its SKUs are long.
+const PRICES_BYTES_MAX: usize = 12 * 1024 * 1024;
+/// Conflicts that a refusal lists, and prices of each; the rest are counted.
+const LISTED_MAX: usize = 5;
+
+pub(super) fn routes<E: Env>() -> Router<Api<E>> {
+    let publish = post(publish::<E>).layer(DefaultBodyLimit::max(PRICES_BYTES_MAX));
+    Router::new().route("/v1/prices/bundles", publish)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishBody {
+    merchant: Option<String>,
+    #[serde(default)]
+    from_catalogue: bool,
+    prices: Option<Vec<PriceBody>>,
+    from: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriceBody {
+    sku: String,
+    price: i64,
+}
+
+async fn publish<E: Env>(
+    _: Operator,
+    State(api): State<Api<E>>,
+    JsonBody(body): JsonBody<PublishBody>,
+) -> Result<Response, Problem> {
+    let from_ms = instant(&body.from)?;
+    let merchant = body.merchant.as_deref().unwrap_or(&api.merchant).to_owned();
+    let prices = match (body.prices, body.from_catalogue) {
+        (Some(prices), false) => {
+            let price = |price: PriceBody| BundlePrice { sku: price.sku, price: price.price };
+            prices.into_iter().map(price).collect()
+        }
+        (None, true) => from_catalogue(&api, &merchant).await?,
+        _ => {
+            let text = "give either \"from_catalogue\": true or \"prices\", a list";
+            return Err(Problem::malformed(text));
+        }
+    };
+    let items = prices.len();
+    let bundle = decide::bundle(prices).map_err(|error| match error {
+        BundleError::BadPrice(_) => Problem::bad_amount(error.to_string()),
+        _ => Problem::malformed(error.to_string()),
+    })?;
+    let name = bundle.name;
+    let call = Call::PublishPrices(scope_of(&merchant), bundle, from_ms);
+    let Answer::Published(new) = ask(&api, call).await? else { return Err(unexpected()) };
+    let status = if new.bundle || new.instant { StatusCode::CREATED } else { StatusCode::OK };
+    let body = json!({
+        "bundle": name,
+        "items": items,
+        "from_ms": from_ms,
+        "published": new.bundle,
+        "scheduled": new.instant,
+    });
+    Ok((status, Json(body)).into_response())
+}
+
+/// Every standing price of a merchant, unless some of them are in conflict.
+async fn from_catalogue<E: Env>(api: &Api<E>, merchant: &str) -> Result<Vec<BundlePrice>, Problem> {
+    let scope = scope_of(merchant);
+    let found = from_snapshot(api.library.store.clone(), move |store| {
+        let whole = is_whole(store, Projection::Catalogue)?;
+        whole.then(|| standing(store, scope)).transpose()
+    });
+    let Some(found) = found.await? else {
+        return Err(Problem::busy("the catalogue is being rebuilt; try again soon"));
+    };
+    if found.conflicts.is_empty() {
+        return Ok(found.prices);
+    }
+    Err(Problem::price_conflict(in_words(&found.conflicts)))
+}
+
+fn in_words(conflicts: &[(String, Vec<i64>)]) -> String {
+    let mut out = String::from("set the price of each again: ");
+    for (at, (sku, prices)) in conflicts.iter().take(LISTED_MAX).enumerate() {
+        let prices: Vec<String> = prices.iter().take(LISTED_MAX).map(ToString::to_string).collect();
+        let comma = if at == 0 { "" } else { "; " };
+        out.push_str(&format!("{comma}{sku} ({})", prices.join(", ")));
+    }
+    let more = conflicts.len().saturating_sub(LISTED_MAX);
+    if more > 0 {
+        out.push_str(&format!(" and {more} more"));
+    }
+    out
+}
+
+/// Milliseconds since 1970 of an RFC 3339 time.
+fn instant(text: &str) -> Result<i64, Problem> {
+    let at: Option<jiff::Timestamp> = text.parse().ok();
+    at.map(jiff::Timestamp::as_millisecond).ok_or_else(|| {
+        Problem::bad_time(format!(
+            "from {text:?} is not an RFC 3339 time with an offset, as in \
+             2017-01-01T10:00:00+01:00"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_conflicts_are_listed_in_part_and_counted() {
+        let conflicts: Vec<_> = (0..7).map(|at| (format!("s{at}"), vec![1, 2])).collect();
+        let words = in_words(&conflicts);
+        assert!(words.contains(": s0 (1, 2); s1 (1, 2)"), "{words}");
+        assert!(words.ends_with("s4 (1, 2) and 2 more"), "{words}");
+        assert!(!in_words(&conflicts[..5]).contains("more"));
+    }
+
+    #[test]
+    fn an_instant_needs_an_offset() {
+        assert_eq!(instant("1970-01-01T01:00:00.5+01:00").ok(), Some(500));
+        assert_eq!(instant("1970-01-01T00:00:00").map_err(|problem| problem.name), Err("bad-time"));
+    }
+}
