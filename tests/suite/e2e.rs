@@ -13,6 +13,7 @@
 //! | [`clones`] | one data directory that runs twice |
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
+//! | [`prices`] | price bundles, their switches and what old ones cost |
 //! | [`reversals`] | refunds and voids |
 //! | [`settings`] | configuration and exit codes |
 //!
@@ -26,6 +27,7 @@ mod joining;
 mod kills;
 mod neighbours;
 mod outages;
+mod prices;
 mod refusals;
 mod retries;
 mod reversals;

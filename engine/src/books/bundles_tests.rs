@@ -371,6 +371,76 @@ fn stale_sales_are_summed_by_hand() {
     assert_eq!(stale(control.disk.as_ref(), &question).unwrap().total, Default::default());
 }
 
+/// A control and a clone of its disk each publish for one instant; two stalls hear of it in
+/// opposite orders, and one of them rebuilds its books.
+#[test]
+fn replicas_state_one_digest_whatever_came_first_and_after_a_rebuild() {
+    let noon = NOON_MS as i64;
+    let state = |device: &mut Device, tea: i64, parts: u16, wall_ms: u64| {
+        let (name, pieces) = pieces(&tea_and_cake(tea), parts);
+        let switch = Payload::PricesScheduled(PricesScheduled { bundle: name, from_ms: noon });
+        for payload in pieces.into_iter().map(Payload::BundlePublished).chain([switch]) {
+            device.replica.append(scope(), Lane::Catalogue, payload, wall_ms).unwrap();
+        }
+        device.commit();
+        name
+    };
+    let mut control = Device::new(CONTROL, 1);
+    let first = state(&mut control, 100, 2, NOON_MS);
+    let mut clone = control.cloned(2);
+    state(&mut control, 110, 1, NOON_MS + 5);
+    let last = state(&mut clone, 120, 3, NOON_MS + 9);
+    let (mut north, mut south) = (Device::new(1, 3), Device::new(2, 4));
+    north.pull(&control);
+    let held = in_force(north.disk.as_ref(), scope(), noon).unwrap().unwrap();
+    assert_ne!(held.bundle, first);
+    north.pull(&clone);
+    south.pull(&clone);
+    south.pull(&control);
+    let rows = |device: &Device| device.rows(crate::keys::PROJECTION);
+    assert_eq!(rows(&north), rows(&south));
+    assert_eq!(north.replica.digests(scope()).unwrap(), south.replica.digests(scope()).unwrap());
+    let held = in_force(south.disk.as_ref(), scope(), noon).unwrap().unwrap();
+    assert_eq!(held.bundle, last);
+
+    let mut batch = Batch::default();
+    batch.delete(crate::keys::version(Projection::Bundles as u8));
+    south.disk.write(&batch).unwrap();
+    south.restart(5);
+    assert!(!south.replica.is_whole(Projection::Bundles));
+    south.rebuild();
+    assert_eq!(rows(&north), rows(&south));
+}
+
+#[cfg(feature = "catalogue")]
+#[test]
+fn the_standing_prices_are_those_for_sale_and_tell_conflicts() {
+    use super::standing::standing;
+    use crate::catalogue::ItemEdit;
+
+    let (mut north, mut south) = (Device::new(1, 1), Device::new(2, 2));
+    let edit = |device: &mut Device, sku: &str, price: Option<i64>, withdrawn: bool| {
+        let (sku, withdrawn) = (sku.to_owned(), Some(withdrawn));
+        let item = ItemEdit { sku, price, withdrawn, ..ItemEdit::default() };
+        device.replica.edit_catalogue(scope(), &[item], NOON_MS).unwrap();
+        device.commit();
+    };
+    edit(&mut north, "cake", Some(250), false);
+    edit(&mut north, "coal", Some(1), true);
+    edit(&mut north, "gift", None, false);
+    south.pull(&north);
+    edit(&mut north, "tea", Some(100), false);
+    edit(&mut south, "tea", Some(120), false);
+    south.pull(&north);
+    let found = standing(south.disk.as_ref(), scope()).unwrap();
+    let skus: Vec<_> = found.prices.iter().map(|price| price.sku.as_str()).collect();
+    assert_eq!(skus, ["cake", "tea"]);
+    assert_eq!(found.conflicts, [("tea".to_owned(), vec![100, 120])]);
+    edit(&mut south, "tea", Some(110), false);
+    let found = standing(south.disk.as_ref(), scope()).unwrap();
+    assert_eq!((found.prices, found.conflicts), (list(&[("cake", 250), ("tea", 110)]), vec![]));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// A control or a stall publishes a bundle whole, in so many pieces.
