@@ -1,6 +1,6 @@
 //! `tentpole-control prices`: publish bundles, show them, and what sales on old ones cost.
 
-use std::path::PathBuf;
+use std::io::Read;
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -9,16 +9,19 @@ use shell::client::{Client, escape};
 
 use super::{Cli, show};
 
+/// What is read of a price list; a control takes less.
+const STDIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum PricesCommand {
     /// Publish prices that hold from an instant on
     Publish {
         /// Take every standing price of the catalogue
-        #[arg(long, required_unless_present = "file", conflicts_with = "file")]
+        #[arg(long, required_unless_present = "stdin", conflicts_with = "stdin")]
         from_catalogue: bool,
-        /// Take the prices of this file, JSON: [{"sku": "tea", "price": 199}, ...]
-        #[arg(long, value_name = "FILE")]
-        file: Option<PathBuf>,
+        /// Take the prices from standard input, JSON: [{"sku": "tea", "price": 199}, ...]
+        #[arg(long)]
+        stdin: bool,
         /// From when on: RFC 3339 with an offset
         #[arg(long, value_name = "TIME")]
         from: String,
@@ -51,16 +54,16 @@ pub(super) enum PricesCommand {
 pub(super) async fn run(cli: &Cli, command: &PricesCommand) -> anyhow::Result<()> {
     let client = Client::open(&cli.data)?;
     match command {
-        PricesCommand::Publish { from_catalogue, file, from, merchant } => {
+        PricesCommand::Publish { from_catalogue, stdin, from, merchant } => {
             let mut body = json!({ "from": from, "from_catalogue": from_catalogue });
             if let Some(merchant) = merchant {
                 body["merchant"] = json!(merchant);
             }
-            if let Some(file) = file {
-                let text = std::fs::read(file).with_context(|| file.display().to_string())?;
-                let prices: Value = serde_json::from_slice(&text)
-                    .with_context(|| format!("{} is not JSON", file.display()))?;
-                body["prices"] = prices;
+            if *stdin {
+                let mut text = Vec::new();
+                std::io::stdin().lock().take(STDIN_BYTES_MAX).read_to_end(&mut text)?;
+                let prices = serde_json::from_slice(&text);
+                body["prices"] = prices.context("standard input is not JSON")?;
             }
             let answer: Value = client.post("/v1/prices/bundles", &body).await?;
             let bundle = answer["bundle"].as_str().unwrap_or_default();

@@ -2,8 +2,8 @@
 //! false.
 //!
 //! At an instant the statement with the highest start that is not after it holds; of equals the
-//! later by (clock, event id). Statements whose bundle is not whole here are passed over, as many as
-//! [`SWITCHES_TRIED_MAX`] of them.
+//! later by (clock, event id). Of the last [`SWITCHES_TRIED_MAX`] statements those whose bundle is
+//! not whole here are passed over.
 
 use std::ops::ControlFlow;
 

@@ -295,23 +295,28 @@ fn a_large_bundle_is_cut_into_events_and_every_price_is_found() {
     assert_eq!(page(Some(""), 1), entries[..1]);
 }
 
+/// A control that has published tea at 100 and, from `switch_ms` on, at 133; and their names.
+fn control_with_two_bundles(switch_ms: i64) -> (Device, Hash, Hash) {
+    let mut control = Device::new(CONTROL, 1);
+    let (old, a) = pieces(&tea_and_cake(100), 1);
+    let (new, b) = pieces(&tea_and_cake(133), 1);
+    let mut state = |payload| {
+        control.replica.append(scope(), Lane::Catalogue, payload, NOON_MS).unwrap();
+    };
+    a.into_iter().chain(b).map(Payload::BundlePublished).for_each(&mut state);
+    for (bundle, from_ms) in [(old, switch_ms - 10), (new, switch_ms)] {
+        state(Payload::PricesScheduled(PricesScheduled { bundle, from_ms }));
+    }
+    control.commit();
+    (control, old, new)
+}
+
 /// Sells one tea for 100 and then some at a real stall that was cut off, and adds up by hand.
 #[test]
 fn stale_sales_are_summed_by_hand() {
-    let mut control = Device::new(CONTROL, 1);
-    let mut stall = Device::new(1, 2);
-    let (old, a) = pieces(&tea_and_cake(100), 1);
-    let (new, b) = pieces(&tea_and_cake(133), 1);
     let noon = NOON_MS as i64;
-    let mut state = |payload| control.replica.append(scope(), Lane::Catalogue, payload, NOON_MS);
-    a.into_iter().chain(b).for_each(|piece| {
-        state(Payload::BundlePublished(piece)).unwrap();
-    });
-    for (bundle, from_ms) in [(old, noon - 10), (new, noon)] {
-        state(Payload::PricesScheduled(PricesScheduled { bundle, from_ms })).unwrap();
-    }
-    control.commit();
-
+    let (mut control, old, new) = control_with_two_bundles(noon);
+    let mut stall = Device::new(1, 2);
     let mut number = 0;
     let mut sell = |named: Option<Hash>, at: i64, quantity: u64, amount: i64, discount: i64| {
         number += 1;

@@ -9,9 +9,9 @@
 //! Which statement of an instant holds is not decided here, but in `books::bundles`.
 //!
 //! ```text
-//! row     0 | bundle 32 | device 32 | parts u16 BE | part u16 BE    value  its prices; none: spoilt
-//! row     1 | bundle 32 | device 32 | parts u16 BE                  value  [`Gathering`]
-//! row     2 | from u64 BE (offset by 2^63) | clock u64 BE | event 48    value  bundle 32
+//! row     0 | bundle 32 | device 32 | parts u16 BE | part u16 BE   value  its prices; none: spoilt
+//! row     1 | bundle 32 | device 32 | parts u16 BE                 value  [`Gathering`]
+//! row     2 | from u64 BE (offset by 2^63) | clock u64 BE | event 48   value  bundle 32
 //!
 //! parts   as stated; 0 where no gathering has so many, or not this one
 //! ```

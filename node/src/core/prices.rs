@@ -24,12 +24,16 @@ pub(super) fn settle(
     if !replica.is_whole(Projection::Bundles) {
         return decide::bundles(sale, &|_| Ok(true));
     }
+    let mut filled = None;
     if sale.price_bundle.is_none() {
         let at_ms = i64::try_from(now.wall_ms).unwrap_or(i64::MAX);
-        let switch = bundles::in_force(store.as_ref(), scope, at_ms)?;
-        sale.price_bundle = switch.map(|switch| switch.bundle);
+        filled = bundles::in_force(store.as_ref(), scope, at_ms)?.map(|switch| switch.bundle);
+        sale.price_bundle = filled;
     }
-    decide::bundles(sale, &|bundle| bundles::is_held(store.as_ref(), scope, bundle))
+    // What is in force is held; a look less for most sales.
+    decide::bundles(sale, &|bundle| {
+        Ok(filled == Some(*bundle) || bundles::is_held(store.as_ref(), scope, bundle)?)
+    })
 }
 
 /// What a retried sale leaves out, it says as it did.

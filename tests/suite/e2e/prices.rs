@@ -74,7 +74,7 @@ async fn stalls_switch_by_their_own_clocks_and_the_report_says_what_an_old_bundl
     wait_in_force(&south, &second).await;
     wait_in_force(&north, &second).await;
     sell(&south, "on-time", &teas(1, 130, 0), &second).await;
-    // A till that asks again is told what it was told, and one that rang up before keeps its prices.
+    // A till that asks again is told the same, and one that rang up before keeps its prices.
     assert!(sell(&south, "early", &early, &first).await.replayed);
     let mut across = early.clone();
     across["price_bundle"] = first.clone();
