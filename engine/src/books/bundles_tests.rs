@@ -497,11 +497,13 @@ fn statements(steps: &[Step]) -> Vec<Statement> {
     out
 }
 
+/// The ways in which one piece was stated.
+type Ways = BTreeSet<Vec<(String, i64)>>;
+
 /// The bundle in force, worked out from all statements at once.
 fn plainly(statements: &[Statement], at_ms: i64) -> Option<Hash> {
     let of_controls = || statements.iter().filter(|one| one.seed != 1);
-    let mut gathered: BTreeMap<(Hash, u8, u16), BTreeMap<u16, BTreeSet<Vec<(String, i64)>>>> =
-        BTreeMap::new();
+    let mut gathered: BTreeMap<(Hash, u8, u16), BTreeMap<u16, Ways>> = BTreeMap::new();
     for statement in of_controls() {
         if let Payload::BundlePublished(piece) = &statement.payload {
             let prices = piece.prices.iter().map(|price| (price.sku.clone(), price.price));
