@@ -6,6 +6,7 @@ mod catalogue;
 mod dto;
 mod findings;
 mod gauges;
+mod prices;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use shell::feed::Feed;
 use shell::metrics::{Metrics, Scrape, Scraper};
 use shell::openapi::Routes;
 use shell::problem::{Problem, ProblemBody};
+use shell::read::prices::WallClock;
 use shell::read::{Digests, Library, Verification, scope_of};
 use transport::env::Env;
 
@@ -89,6 +91,13 @@ impl<E: Env> FromRef<Api<E>> for Desk {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for WallClock {
+    fn from_ref(api: &Api<E>) -> Self {
+        let env = api.env.clone();
+        Self::new(move || env.now().wall_ms)
+    }
+}
+
 /// The control's calls. A call is one line here and `#[utoipa::path]` over its handler.
 pub fn routes<E: Env>() -> Routes<Api<E>> {
     Routes::default()
@@ -103,6 +112,8 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .merge(shell::read::routes())
         .merge(findings::routes())
         .merge(catalogue::routes())
+        .merge(prices::routes())
+        .merge(shell::read::prices::routes())
         .merge(shell::feed::routes())
 }
 

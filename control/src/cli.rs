@@ -11,6 +11,8 @@ use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 use shell::findings::FindingsCommand;
 
+mod prices;
+
 use crate::config::{self, Flags};
 use crate::{daemon, found};
 
@@ -90,6 +92,9 @@ enum Command {
         #[arg(long)]
         merchant: Option<String>,
     },
+    /// Publish price bundles, show them, and what sales on old ones cost
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
     /// Show every stall with its lag, and what is wrong
     Status,
     /// What does not fit together, until somebody settles it
@@ -164,6 +169,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let answer: Value = Client::open(data)?.post("/v1/catalogue/seasons", &body).await?;
             show(cli, &answer, &format!("season {} has begun", answer["season"]));
         }
+        Command::Prices(command) => prices::run(cli, command).await?,
         Command::Status => {
             let status: Value = Client::open(data)?.get("/v1/status").await?;
             show(cli, &status, &in_words(&status));

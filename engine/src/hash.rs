@@ -61,4 +61,6 @@ purposes! {
     FINDING = "tentpole v1 finding";
     /// A fork: `log id 16 | parent hash 32`.
     FORK = "tentpole v1 fork";
+    /// A price bundle: the canonical bytes of the list of its (SKU, price).
+    PRICE_BUNDLE = "tentpole v1 price bundle";
 }

@@ -72,6 +72,16 @@ pub const DRIFT_TAKES_MAX: usize = 8;
 pub const RESERVATION_MS_MAX: i64 = 31 * 24 * 60 * 60 * 1000;
 /// Metrics of one telemetry sample.
 pub const METRICS_MAX: usize = 64;
+/// Prices of one bundle.
+pub const BUNDLE_PRICES_MAX: usize = 128 * 1024;
+/// Pieces of one bundle.
+pub const BUNDLE_PIECES_MAX: u16 = 512;
+/// Canonical bytes of the prices of one piece.
+pub const BUNDLE_PIECE_BYTES_MAX: usize = 28 * 1024;
+/// Canonical bytes of one price at most: the SKU's length, the SKU, the price.
+pub const BUNDLE_PRICE_BYTES_MAX: usize = SKU_BYTES_MAX + 1 + 9;
+/// Statements of when prices hold that are looked at, latest first, for one whose bundle is whole.
+pub const SWITCHES_TRIED_MAX: usize = 64;
 
 const _: () = assert!(GROUP_BYTES_MAX >= EVENT_BYTES_MAX, "one event must fit in a group");
 const _: () = assert!(
@@ -91,6 +101,17 @@ const _: () = assert!(DOCUMENT_BYTES_MAX + 512 <= EVENT_BYTES_MAX, "a document f
 const _: () = assert!(SALE_LINES_MAX * (3 + 17 + 17) + 8 <= EVENT_BYTES_MAX, "a reversal is a row");
 const _: () = assert!(4 * (EVIDENCE_MAX * 64 + 8) <= EVENT_BYTES_MAX, "references are a row");
 const _: () = assert!(CLOSES_MAX * (64 + 18) + 16 <= EVENT_BYTES_MAX, "a shift is a row");
+const _: () = assert!(
+    // The envelope, the bundle's name, two numbers of a piece, the length of its list.
+    BUNDLE_PIECE_BYTES_MAX + 32 + 64 <= EVENT_BYTES_MAX,
+    "a piece of a bundle is an event, and its prices are a row"
+);
+const _: () = assert!(
+    // A piece is cut where the next price does not fit.
+    BUNDLE_PRICES_MAX * BUNDLE_PRICE_BYTES_MAX
+        <= BUNDLE_PIECES_MAX as usize * (BUNDLE_PIECE_BYTES_MAX - BUNDLE_PRICE_BYTES_MAX),
+    "the largest bundle fits in its pieces"
+);
 const _: () = assert!(EVIDENCE_MAX * 64 + 1024 <= EVENT_BYTES_MAX, "a finding is a row, an event");
 const _: () = assert!(
     SALE_LINES_MAX as i128 * AMOUNT_MAX as i128 * 4 < i64::MAX as i128,

@@ -14,6 +14,7 @@
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
 //! | [`goods`] | goods between stalls, set aside and counted |
+//! | [`prices`] | price bundles, their switches and what old ones cost |
 //! | [`reversals`] | refunds and voids |
 //! | [`catalogue`] | the catalogue at the centre and at stalls |
 //! | [`findings`] | what does not fit together, and its settling |
@@ -42,6 +43,7 @@ mod money;
 mod neighbours;
 mod openapi;
 mod outages;
+mod prices;
 mod refusals;
 mod retries;
 mod reversals;

@@ -4,6 +4,7 @@
 //! the batch that it rests on is durable.
 
 mod enrol;
+mod prices;
 mod receipts;
 mod settle;
 mod status;
@@ -11,7 +12,7 @@ mod status;
 use std::collections::BTreeSet;
 
 use engine::catalogue::ItemEdit;
-use engine::decide::Refusal;
+use engine::decide::{Bundle, Refusal};
 use engine::event::FindingResolved;
 use engine::hash::Hash;
 use engine::ids::{DeviceId, EventId, Lane, Log, Scope};
@@ -27,6 +28,7 @@ use transport::session::PathId;
 use transport::wire::Message;
 
 pub use enrol::Invitation;
+pub use prices::Published;
 pub use status::{StallStatus, Status};
 
 /// What a control may be asked.
@@ -51,6 +53,8 @@ pub enum Call {
     },
     /// State that a finding is settled.
     Settle(FindingResolved),
+    /// Publish a price bundle of a merchant, in force from an instant (milliseconds since 1970).
+    PublishPrices(Scope, Bundle, i64),
     /// How things stand.
     Status,
     /// Every stall, with its lag.
@@ -86,6 +90,8 @@ pub enum Answer {
         /// The digests.
         rows: Vec<DigestRow>,
     },
+    /// The prices are published; what of it was new.
+    Published(Published),
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -167,6 +173,9 @@ impl Hub {
                 Ok(Answer::Season(replica.open_season(scope, &name, winners, now.wall_ms)?))
             }
             Call::Settle(resolved) => self.settle(resolved, now).map(Answer::Written),
+            Call::PublishPrices(scope, bundle, from_ms) => {
+                self.publish(scope, bundle, from_ms, now).map(Answer::Published)
+            }
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
             Call::Digests => {

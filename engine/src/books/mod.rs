@@ -2,9 +2,15 @@
 //!
 //! It only reads, so that pages and reports need not go through the one writer.
 
+pub mod bundles;
+#[cfg(test)]
+mod bundles_tests;
 pub mod findings;
 pub mod goods;
 pub mod money;
+pub mod stale;
+#[cfg(feature = "catalogue")]
+pub mod standing;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -4,6 +4,7 @@
 
 mod cash;
 mod goods;
+mod prices;
 mod reversal;
 mod sale;
 mod settle;
@@ -14,6 +15,7 @@ use thiserror::Error;
 
 use crate::event::Payload;
 use crate::event::sale::{Key, KeyNumber};
+use crate::hash::Hash;
 use crate::ids::EventId;
 use crate::limits::{NAME_BYTES_MAX, QUANTITY_MAX};
 use crate::projections::Projection;
@@ -27,6 +29,8 @@ pub use cash::{
 pub use goods::{
     counted, dispatched, fulfilled, goods, released, reserved, returned, spoiled, taken_in,
 };
+pub(crate) use prices::is_price;
+pub use prices::{Bundle, BundleError, bundle, bundles};
 pub use reversal::{refund, void};
 pub use sale::{change, sale};
 pub use settle::settle;
@@ -132,6 +136,14 @@ pub enum Refusal {
     /// The business day was closed.
     #[error("the business day was closed by event {0}; count it for the next business day")]
     DayClosed(EventId),
+    /// A price bundle is named that is not whole here.
+    #[error("{field} {bundle} is not held here; fetch /v1/prices and price the sale anew")]
+    UnknownBundle {
+        /// Which.
+        field: String,
+        /// The bundle.
+        bundle: Hash,
+    },
     /// A projection that the decision needs is being rebuilt.
     #[error("the {projection} books are being rebuilt, {done} of {total} events; try again soon")]
     Rebuilding {

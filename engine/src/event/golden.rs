@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::codec::{decode_event, encode, encode_event, kind_name};
+use super::prices::bundle_name;
 use super::sale::{Key, KeyNumber, Line, Quantity, Sale, Tender, TenderKind};
 use super::*;
 use crate::authority::{
@@ -334,6 +335,17 @@ fn a_fork_proven() {
     };
     let proof = ForkProof { log: log(), parent: tip(), a: side(1, &[1, 2]), b: side(2, &[3]) };
     check_event(golden!("event-10-v1"), "fork-proven", Payload::ForkProven(Box::new(proof)));
+}
+
+#[test]
+fn a_piece_of_a_bundle_and_when_it_holds() {
+    let price = |sku: &str, price| BundlePrice { sku: sku.to_owned(), price };
+    let prices = vec![price("4006381333931", 199), price("tea", 0)];
+    let bundle = bundle_name(&prices).unwrap();
+    let piece = BundlePublished { bundle, part: 0, parts: 1, prices };
+    check_event(golden!("event-34-v1"), "bundle-published", Payload::BundlePublished(piece));
+    let switch = PricesScheduled { bundle, from_ms: 1_700_000_500_000 };
+    check_event(golden!("event-35-v1"), "prices-scheduled", Payload::PricesScheduled(switch));
 }
 
 #[test]

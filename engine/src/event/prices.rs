@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hash::Hash;
+use super::codec::{self, CodecError};
+use crate::hash::{self, Hash};
 
 /// A new season's catalogue holds from here on. What it begins with was written into its document
 /// before this event. The highest season that is opened with all before it is the current one; of
@@ -47,4 +48,14 @@ pub struct PricesScheduled {
     pub bundle: Hash,
     /// From when on: milliseconds since 1970. Of two with one instant the later statement holds.
     pub from_ms: i64,
+}
+
+/// The name of the bundle with these prices: the hash of their list, in order of SKUs.
+pub fn bundle_name(prices: &[BundlePrice]) -> Result<Hash, CodecError> {
+    // Bundles are larger than one event, so the list's bytes are put together piece by piece.
+    let mut bytes = codec::encode(&(prices.len() as u64))?;
+    for price in prices {
+        bytes.extend(codec::encode(price)?);
+    }
+    Ok(hash::PRICE_BUNDLE.of(&[&bytes]))
 }

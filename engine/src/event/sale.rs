@@ -157,6 +157,10 @@ impl Sale {
     /// Takes what the stall chose in an earlier statement of the same sale.
     pub fn fill_from(&mut self, earlier: &Self) {
         self.receipt = earlier.receipt;
+        // A till that named no bundle was given the one in force then.
+        self.price_bundle = self.price_bundle.or(earlier.price_bundle);
+        let of_sale = self.price_bundle;
+        self.line_bundles.retain(|(_, bundle)| Some(*bundle) != of_sale);
     }
 
     /// The bundle that a line's amount came from.

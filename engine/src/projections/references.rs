@@ -89,12 +89,19 @@ fn judge_named(
 ) -> Result<(), ReadError> {
     let namers: Namers = super::read(books.row(&key(scope, named))?)?;
     let right = Kind::of(&event.payload).map(|kind| kind as u8);
-    let wrong = namers.into_iter().filter(|(kind, _)| Some(*kind) != right);
-    let wrong: Vec<EventId> = wrong.flat_map(|(_, events)| events).collect();
-    let rule = Rule::BadReference;
-    let finding = Finding::new(rule, named.to_string(), wrong);
-    let finding = (!finding.evidence.is_empty()).then_some(finding);
-    findings::put(books, scope, rule, &event_key(named), finding)
+    for (kind, wrong) in namers.into_iter().filter(|(kind, _)| Some(*kind) != right) {
+        let finding = Finding::new(Rule::BadReference, named.to_string(), wrong);
+        let subject = subject(named, kind);
+        findings::put(books, scope, Rule::BadReference, &subject, Some(finding))?;
+    }
+    Ok(())
+}
+
+/// The event named, and the kind of event that names it so: a refund, a taking-in, an acceptance
+/// for both claims of a grant, a shift's close.
+fn subject(named: &EventId, kind: u8) -> Vec<u8> {
+    let by_kind: u16 = [5, 12, 22, 29][usize::from(kind) % 4];
+    [event_key(named).as_slice(), &by_kind.to_be_bytes()].concat()
 }
 
 fn key(scope: Scope, named: &EventId) -> Vec<u8> {

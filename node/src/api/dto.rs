@@ -73,6 +73,7 @@ struct LineBody {
     /// Tax within the amount.
     #[serde(default)]
     tax: i64,
+    price_bundle: Option<Hash>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -338,6 +339,8 @@ impl SaleBody {
         let at = time::time("sold_at", &self.sold_at)?;
         let zero = self.lines.iter().enumerate().filter(|(_, line)| line.zero_quantity);
         let zero = zero.map(|(index, _)| index).collect();
+        let bundles = (0..).zip(&self.lines);
+        let bundles = bundles.filter_map(|(at, line)| Some((at, line.price_bundle?))).collect();
         let lines = self.lines.into_iter().map(|line| Line {
             sku: line.sku,
             quantity: line.quantity,
@@ -361,6 +364,7 @@ impl SaleBody {
             tip: self.tip,
             reservation: self.reservation.map(|id| event_id("reservation", &id)).transpose()?,
             accepted_offline,
+            line_bundles: bundles,
             ..Sale::default()
         };
         Ok(Request::Sale(sale, zero))

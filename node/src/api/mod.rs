@@ -31,6 +31,7 @@ use shell::lan::TillApi;
 use shell::metrics::{Metrics, Scrape, Scraper};
 use shell::openapi::{IdempotencyKey, Routes};
 use shell::problem::{Problem, ProblemBody};
+use shell::read::prices::WallClock;
 use shell::read::{Digests, Library, Verification};
 use transport::env::Env;
 
@@ -80,6 +81,13 @@ impl<E: Env> FromRef<Api<E>> for Metrics {
 impl<E: Env> FromRef<Api<E>> for Library {
     fn from_ref(api: &Api<E>) -> Self {
         api.library.clone()
+    }
+}
+
+impl<E: Env> FromRef<Api<E>> for WallClock {
+    fn from_ref(api: &Api<E>) -> Self {
+        let env = api.env.clone();
+        Self::new(move || env.now().wall_ms)
     }
 }
 

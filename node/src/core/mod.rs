@@ -5,6 +5,7 @@
 
 mod cash;
 mod goods;
+mod prices;
 mod receipts;
 #[cfg(test)]
 mod receipts_tests;
@@ -134,6 +135,8 @@ pub struct Written {
     pub copy: u64,
     /// What the books expected in a drawer or in all, and what was counted, in minor units.
     pub found: Option<(i64, i64)>,
+    /// The bundle that a sale was priced from.
+    pub price_bundle: Option<Hash>,
     /// Whether an earlier request with the same key had stated it.
     pub replayed: bool,
 }
@@ -320,6 +323,7 @@ fn check(
 ) -> Result<(), Refusal> {
     match request {
         Request::Sale(sale, zero) => {
+            prices::settle(sale, scope, replica, now)?;
             let store = replica.store();
             decide::sale(sale, zero, rules, &|sku| {
                 engine::books::is_item(store.as_ref(), scope, sku)
@@ -394,7 +398,8 @@ impl Request {
             Self::Goods(goods) => goods.counted(),
             _ => Vec::new(),
         };
-        Written { id, total, change, receipt, copy, found, counted, replayed }
+        let price_bundle = if let Self::Sale(sale, _) = self { sale.price_bundle } else { None };
+        Written { id, total, change, receipt, copy, found, counted, price_bundle, replayed }
     }
 }
 

@@ -80,8 +80,11 @@ fn name_of(store: u64) -> String {
 async fn stock(cluster: &mut Cluster, plan: &Plan) -> anyhow::Result<()> {
     let items = stocking::items(&plan.sales);
     stocking::list(&cluster.control.site.api, &items).await?;
-    agreement::reached(cluster).await.context("while the catalogue spread")?;
     let day = plan.sales.baskets.first().map(|basket| basket.day().to_owned());
+    if let Some(day) = &day {
+        stocking::publish(&cluster.control.site.api, day).await?;
+    }
+    agreement::reached(cluster).await.context("while the catalogue and its prices spread")?;
     for (stall, store) in cluster.stalls.iter().zip(&plan.stores) {
         let shelves = stocking::taken(plan.sales.of_store(*store));
         stocking::receive(&stall.site.api, day.as_deref().unwrap_or_default(), &shelves).await?;

@@ -63,6 +63,14 @@ pub(crate) async fn list(control: &Api, items: &[Item]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Publishes the catalogue's prices, in force from midnight of `day`: stalls name them in sales.
+pub(crate) async fn publish(control: &Api, day: &str) -> anyhow::Result<()> {
+    let from = format!("{day}T00:00:00{OFFSET_HOURS:+03}:00");
+    let body = json!({"from_catalogue": true, "from": from});
+    control.post("/v1/prices/bundles", None, &body).await?;
+    Ok(())
+}
+
 /// Receives opening stock at a stall, at midnight of `day`.
 pub(crate) async fn receive(
     stall: &Api,

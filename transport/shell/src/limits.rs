@@ -104,3 +104,9 @@ const _: () = assert!(FEED_PAGE_EVENTS_MAX < FEED_LOOKS_MAX, "a page can be fill
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Certificates in a chain for tills.
 pub const CERTIFICATES_MAX: usize = 8;
+/// Prices in one page of a bundle.
+pub const PRICES_PAGE_MAX: usize = 10_000;
+/// Rows, each a stall and a SKU, in one report of stale sales; the sums are over all.
+pub const STALE_ROWS_MAX: usize = 10_000;
+/// False bundles in one list.
+pub const FALSE_BUNDLES_MAX: usize = 1_000;

@@ -94,6 +94,10 @@ problems! {
     wrong_currency = "wrong-currency", UNPROCESSABLE_ENTITY, "the currency is not the market's";
     /// The SKU is not in the catalogue.
     unknown_sku = "unknown-sku", UNPROCESSABLE_ENTITY, "the SKU is not in the catalogue";
+    /// A sale names a price bundle that is not whole here.
+    unknown_bundle = "unknown-bundle", UNPROCESSABLE_ENTITY, "the price bundle is not held here";
+    /// Prices of the catalogue stand in conflict.
+    price_conflict = "price-conflict", CONFLICT, "prices of the catalogue are in conflict";
     /// A quantity is negative, zero where it may not be, or too large.
     bad_quantity = "bad-quantity", UNPROCESSABLE_ENTITY, "a quantity is not possible";
     /// An amount is negative where it may not be, or too large.

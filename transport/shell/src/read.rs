@@ -6,6 +6,7 @@ pub mod documents;
 pub mod findings;
 pub mod goods;
 pub mod money;
+pub mod prices;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

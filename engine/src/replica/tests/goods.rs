@@ -145,7 +145,13 @@ impl PlainGoods {
             }
             Rule::BadReference => {
                 let named: EventId = subject.parse().unwrap();
-                if id == findings::id(rule, &crate::projections::event_key(&named)) {
+                if id
+                    == findings::id(
+                        rule,
+                        &[crate::projections::event_key(&named).as_slice(), &12_u16.to_be_bytes()]
+                            .concat(),
+                    )
+                {
                     self.wrong.insert(named);
                 }
             }
