@@ -2,6 +2,9 @@
 //!
 //! It only reads, so that pages and reports need not go through the one writer.
 
+mod forked;
+pub mod rights;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 

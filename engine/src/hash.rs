@@ -61,4 +61,6 @@ purposes! {
     FINDING = "tentpole v1 finding";
     /// A fork: `log id 16 | parent hash 32`.
     FORK = "tentpole v1 fork";
+    /// A forfeit: the canonical bytes of its signed document.
+    FORFEIT = "tentpole v1 forfeit";
 }

@@ -33,6 +33,8 @@ pub const STAGED_A_LOG_MAX: usize = 64;
 pub const STAGED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events that a finding names; the first in order.
 pub const EVIDENCE_MAX: usize = 64;
+/// Events of a device, and forfeits, that prove that its promise rights are overdrawn.
+pub const ACCOUNT_EVIDENCE_MAX: usize = 8;
 /// A till's and its stall's clock further apart than this are a finding, in milliseconds.
 pub const CLOCK_ODD_MS: u64 = 2 * 24 * 60 * 60 * 1000;
 /// Events that one step of a rebuild folds.
@@ -47,6 +49,8 @@ pub const CLOCK_PULL_MS_MAX: u64 = 60_000;
 
 /// Lines of one sale.
 pub const SALE_LINES_MAX: usize = 500;
+/// Lines of one event that mints or spends rights with goods; what is more takes another event.
+pub const MINT_LINES_MAX: usize = 250;
 /// Tenders of one sale.
 pub const TENDERS_MAX: usize = 16;
 /// Bytes of a SKU.
@@ -76,6 +80,7 @@ const _: () = assert!(
 const _: () = assert!(EVENT_BYTES_MAX <= u16::MAX as usize, "segment rows have u16 lengths");
 const _: () = assert!(DOCUMENT_BYTES_MAX + 512 <= EVENT_BYTES_MAX, "a document fits in an event");
 const _: () = assert!(SALE_LINES_MAX * (3 + 17 + 17) + 8 <= EVENT_BYTES_MAX, "a reversal is a row");
+const _: () = assert!(MINT_LINES_MAX * (SKU_BYTES_MAX + 10) + 128 <= EVENT_BYTES_MAX, "it fits");
 const _: () = assert!(EVIDENCE_MAX * 64 + 1024 <= EVENT_BYTES_MAX, "a finding is a row, an event");
 const _: () = assert!(
     SALE_LINES_MAX as i128 * AMOUNT_MAX as i128 * 4 < i64::MAX as i128,

@@ -4,6 +4,7 @@
 
 mod goods;
 mod reversal;
+pub mod rights;
 mod sale;
 #[cfg(test)]
 mod tests;
@@ -110,6 +111,9 @@ pub enum Refusal {
         /// Events that there are.
         total: u64,
     },
+    /// Promised goods are wanted beyond the rights held here.
+    #[error(transparent)]
+    RightsShort(#[from] rights::Short),
     /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

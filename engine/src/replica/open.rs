@@ -70,6 +70,7 @@ impl Replica {
             staged_bytes: 0,
             generation,
             rebuild: Default::default(),
+            recount_due: false,
             #[cfg(feature = "catalogue")]
             catalogues: BTreeMap::new(),
         };
