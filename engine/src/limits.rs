@@ -51,6 +51,10 @@ pub const CLOCK_PULL_MS_MAX: u64 = 60_000;
 pub const SALE_LINES_MAX: usize = 500;
 /// Lines of one event that mints or spends rights with goods; what is more takes another event.
 pub const MINT_LINES_MAX: usize = 250;
+/// Devices that are asked for rights of one SKU at a time.
+pub const ASKED_MAX: usize = 8;
+/// SKUs whose rate of sale a stall keeps in mind.
+pub const RATES_MAX: usize = 4_096;
 /// Tenders of one sale.
 pub const TENDERS_MAX: usize = 16;
 /// Bytes of a SKU.

@@ -25,14 +25,14 @@ pub struct PlainBooks {
     voided: BTreeSet<EventId>,
 }
 
-struct Held {
-    log: Log,
-    event: Event,
-    parent: Option<EventId>,
+pub(super) struct Held {
+    pub log: Log,
+    pub event: Event,
+    pub parent: Option<EventId>,
 }
 
 /// Every event on the disk, each with its parent found by trying.
-fn held(device: &Device) -> BTreeMap<EventId, Held> {
+pub(super) fn held(device: &Device) -> BTreeMap<EventId, Held> {
     let mut rows = BTreeMap::new();
     for (key, row) in device.rows(0x11) {
         let id = keys::read_event_id(&key).unwrap();

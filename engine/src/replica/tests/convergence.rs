@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::books;
+use super::{books, rights};
 use crate::event::Payload;
 use crate::ids::EventId;
 use crate::keys;
@@ -24,6 +24,8 @@ enum Step {
     Refund(usize, usize),
     /// Voids some sale known there, ancestor or not.
     Void(usize, usize),
+    /// States something about promise rights, as likely a lie as not.
+    Right(usize, u64),
     Commit(usize),
     /// Starts anew, losing what was not committed.
     Restart(usize),
@@ -42,6 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => machine().prop_map(Step::Receive),
         2 => (machine(), 0..64_usize).prop_map(|(at, sale)| Step::Refund(at, sale)),
         3 => (machine(), 0..64_usize).prop_map(|(at, sale)| Step::Void(at, sale)),
+        8 => (machine(), any::<u64>()).prop_map(|(at, luck)| Step::Right(at, luck)),
         6 => machine().prop_map(Step::Commit),
         2 => machine().prop_map(Step::Restart),
         2 => machine().prop_map(Step::CopyDisk),
@@ -52,10 +55,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// A number that looks random, the next one for each call (SplitMix64).
-struct Luck(u64);
+pub(super) struct Luck(pub u64);
 
 impl Luck {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -63,7 +66,7 @@ impl Luck {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 }
@@ -77,6 +80,8 @@ struct World {
     open: Vec<Vec<EventId>>,
     acknowledged: BTreeSet<EventId>,
     sales: Vec<EventId>,
+    /// Everything that was said of rights, by anyone.
+    said: Vec<(EventId, Payload)>,
 }
 
 impl World {
@@ -85,8 +90,8 @@ impl World {
         let epochs = vec![luck.next(), luck.next()];
         let machines = vec![Device::new(1, epochs[0]), Device::new(2, epochs[1])];
         let open = vec![Vec::new(); 2];
-        let (acknowledged, sales) = Default::default();
-        Self { machines, epochs, luck, next_key: 0, open, acknowledged, sales }
+        let (acknowledged, sales, said) = Default::default();
+        Self { machines, epochs, luck, next_key: 0, open, acknowledged, sales, said }
     }
 
     fn append(&mut self, at: usize, payload: impl FnOnce(u64) -> Payload) -> EventId {
@@ -120,6 +125,7 @@ impl World {
             Step::Void(at, sale) => {
                 self.reverse(at % count, sale, |key, sale| Payload::SaleVoided(void(key, sale)))
             }
+            Step::Right(at, luck) => self.say(at % count, Luck(luck)),
             Step::Commit(at) => self.commit(at % count),
             Step::Restart(at) => {
                 let at = at % count;
@@ -146,6 +152,25 @@ impl World {
         if !known.is_empty() {
             self.append(at, |key| payload(key, known[sale % known.len()]));
         }
+    }
+
+    fn say(&mut self, at: usize, mut luck: Luck) {
+        self.next_key += 1;
+        if luck.below(12) == 0 {
+            // By the second device alone, so that the forks of the first stay few.
+            let second = self.machines.iter().position(|machine| machine.seed == 2);
+            let machine = &mut self.machines[second.unwrap_or(1)];
+            let (scope, lane) = (crate::ids::Scope::Tenant, crate::ids::Lane::Authority);
+            let forfeit = rights::any_forfeit(&mut luck);
+            machine.replica.append(scope, lane, forfeit, NOON_MS).unwrap();
+            return;
+        }
+        let payload = rights::statement(self.next_key, &self.said, &self.sales, &mut luck);
+        let id = self.append(at, |_| payload.clone());
+        if matches!(payload, Payload::SaleCompleted(_)) {
+            self.sales.push(id);
+        }
+        self.said.push((id, payload));
     }
 
     fn copy(&mut self, at: usize, epoch: u64) {
@@ -215,6 +240,7 @@ fn check_settled(world: &mut World) {
         assert_eq!(replica.staged(), 0);
     }
     books::check(first);
+    rights::check(first);
 }
 
 /// A newcomer gets everything from a machine that was started again.

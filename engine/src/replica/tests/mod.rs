@@ -9,6 +9,7 @@ mod forks;
 mod heads;
 mod hostile;
 mod requests;
+mod rights;
 mod risk;
 mod tamper;
 mod voids;
