@@ -176,9 +176,8 @@ async fn export(data: &Path) -> anyhow::Result<()> {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    let ok = report["ok"] == true;
-    show(cli, &report, &shell::read::report_words(&report));
-    Ok(if ok { Exit::Ok } else { Exit::Data })
+    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
 fn in_words(status: &Value) -> String {

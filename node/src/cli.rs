@@ -224,9 +224,8 @@ fn stock_line(item: &ItemStock) -> String {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    let ok = report["ok"] == true;
-    show(cli, &report, &shell::read::report_words(&report));
-    Ok(if ok { Exit::Ok } else { Exit::Data })
+    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
 fn show(cli: &Cli, json: &Value, words: &str) {

@@ -14,6 +14,7 @@
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
+//! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
@@ -25,6 +26,7 @@ mod harness;
 mod joining;
 mod kills;
 mod neighbours;
+mod openapi;
 mod outages;
 mod refusals;
 mod retries;

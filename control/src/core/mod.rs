@@ -4,12 +4,14 @@
 //! the batch that it rests on is durable.
 
 mod enrol;
+mod forfeit;
 mod receipts;
 mod status;
 
 use std::collections::BTreeSet;
 
 use engine::catalogue::ItemEdit;
+use engine::hash::Hash;
 use engine::ids::{DeviceId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
@@ -23,6 +25,7 @@ use transport::session::PathId;
 use transport::wire::Message;
 
 pub use enrol::Invitation;
+pub use forfeit::{ForfeitAsked, ForfeitError};
 pub use status::{StallStatus, Status};
 
 /// What a control may be asked.
@@ -32,6 +35,8 @@ pub enum Call {
     Invite(Invitation),
     /// End a device's rights.
     Revoke(DeviceId),
+    /// Take a lost device's promise rights for another.
+    Forfeit(ForfeitAsked),
     /// Edit a merchant's catalogue.
     EditCatalogue(Scope, Vec<ItemEdit>),
     /// How things stand.
@@ -40,6 +45,16 @@ pub enum Call {
     Stalls,
     /// The digests of every scope.
     Digests,
+}
+
+impl Call {
+    /// Whether its answer rests on a batch.
+    fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::Invite(_) | Self::Revoke(_) | Self::Forfeit(_) | Self::EditCatalogue(..)
+        )
+    }
 }
 
 /// What a control answers.
@@ -51,8 +66,13 @@ pub enum Answer {
     Status(Box<Status>),
     /// Every stall.
     Stalls(Vec<StallStatus>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -67,6 +87,9 @@ pub enum CallError {
     /// The catalogue cannot be edited so.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// Nothing can be forfeited so.
+    #[error(transparent)]
+    Forfeit(#[from] ForfeitError),
     /// The event cannot be appended.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -109,13 +132,14 @@ impl Hub {
 
     fn decide(&mut self, call: Call, now: Now) -> Result<Answer, CallError> {
         if let Some(reason) = self.device.halted()
-            && matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..))
+            && call.writes()
         {
             return Err(CallError::Halted(reason.to_owned()));
         }
         match call {
             Call::Invite(invitation) => self.invite(&invitation).map(|()| Answer::Done(0)),
             Call::Revoke(device) => self.revoke(device, now).map(|()| Answer::Done(1)),
+            Call::Forfeit(asked) => self.forfeit(&asked, now).map(Answer::Forfeited),
             Call::EditCatalogue(scope, items) => {
                 let replica = &mut self.device.replica;
                 let events = replica.edit_catalogue(scope, &items, now.wall_ms)?;
@@ -123,7 +147,10 @@ impl Hub {
             }
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
-            Call::Digests => Ok(Answer::Digests(self.digests()?)),
+            Call::Digests => {
+                let vector = self.device.replica.vector().hash();
+                Ok(Answer::Digests { vector, rows: self.digests()? })
+            }
         }
     }
 
@@ -170,8 +197,7 @@ impl Core for Hub {
     }
 
     fn handle_call(&mut self, id: CallId, call: Call, now: Now) {
-        let rests_on_batch =
-            matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..));
+        let rests_on_batch = call.writes();
         match self.decide(call, now) {
             Ok(answer) if rests_on_batch => self.pending.answer(id, answer, &self.device),
             Ok(answer) => self.pending.answer_now(id, answer),

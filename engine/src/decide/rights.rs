@@ -9,8 +9,10 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{Refusal, count, needs, quantity, text};
-use crate::event::sale::{Quantity, Sale};
-use crate::event::{GoodsLine, Payload, Refund};
+use crate::event::sale::{Key, Quantity, Sale};
+use crate::event::{
+    GoodsLine, Payload, Refund, RightsGranted, RightsMinted, RightsRequested, RightsSpent,
+};
 use crate::ids::{DeviceId, EventId, Lane, Scope};
 use crate::limits::{MINT_LINES_MAX, SALE_LINES_MAX, SKU_BYTES_MAX};
 use crate::projections::rights::rows::{self, Account, Totals};
@@ -53,7 +55,7 @@ impl fmt::Display for Short {
             );
         }
         if self.asked.is_empty() {
-            return f.write_str("nobody is known to have more; receive goods, or sell less");
+            return f.write_str("nobody within reach is known to have more; receive goods, or sell less");
         }
         f.write_str("asked for the rest: ")?;
         for (at, (name, quantity)) in self.asked.iter().enumerate() {
@@ -125,20 +127,30 @@ pub fn restore(refund: &mut Refund, replica: &Replica) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What is appended with an event of this stall so that rights follow goods: those that came are
-/// minted, those that were lost are spent, as far as this stall has them. A dispatch to another
-/// stall changes no rights: the goods are still there to be sold.
+/// What follows from goods that come or go at this stall, to be appended right after their event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Follow {
+    /// Nothing.
+    Nothing,
+    /// Rights come with the goods.
+    Mint(Vec<GoodsLine>),
+    /// Rights go with the goods.
+    Spend(Vec<GoodsLine>),
+}
+
+/// What a fact of this stall does to its rights: what came of promised SKUs, and of the SKUs that are
+/// `newly` promised, is minted; what was lost is spent, as far as this stall has it. A dispatch to
+/// another stall changes no rights: the goods are still there to be sold.
 pub fn follow(
     payload: &Payload,
-    id: EventId,
     newly: &[String],
     scope: Scope,
     replica: &Replica,
-) -> Result<Vec<Payload>, Refusal> {
+) -> Result<Follow, Refusal> {
     let (lines, mint) = match payload {
         Payload::GoodsReceived(goods) => (&goods.lines, true),
         Payload::GoodsSpoiled(goods) => (&goods.lines, false),
-        _ => return Ok(Vec::new()),
+        _ => return Ok(Follow::Nothing),
     };
     let mut amounts: BTreeMap<&str, u64> = BTreeMap::new();
     for line in lines {
@@ -146,35 +158,47 @@ pub fn follow(
         *sum = sum.saturating_add(line.quantity);
     }
     let mut moved = Vec::new();
-    for (sku, quantity) in amounts {
-        let promised = newly.iter().any(|new| new == sku)
-            || policy(replica, scope, sku)? == Policy::Promise;
-        let most = match (promised, mint) {
-            (false, _) => 0,
-            (true, true) => quantity,
-            (true, false) => {
-                let held = available(replica, scope, sku)?;
-                u64::try_from(held).unwrap_or(u64::MAX).min(quantity)
-            }
-        };
-        if most > 0 {
-            moved.push(GoodsLine { sku: sku.to_owned(), quantity: most });
+    for (sku, mut quantity) in amounts {
+        let new = newly.iter().any(|new| new == sku);
+        if !new && policy(replica, scope, sku)? == Policy::Custody {
+            continue;
+        }
+        if !mint {
+            let held = available(replica, scope, sku)?;
+            quantity = quantity.min(u64::try_from(held).unwrap_or(u64::MAX));
+        }
+        if quantity > 0 {
+            moved.push(GoodsLine { sku: sku.to_owned(), quantity });
         }
     }
-    let state = |lines: &[GoodsLine]| {
-        let lines = lines.to_vec();
-        if mint {
-            Payload::RightsMinted(crate::event::RightsMinted { goods: id, lines })
-        } else {
-            Payload::RightsSpent(crate::event::RightsSpent { cause: id, lines })
+    Ok(match (moved.is_empty(), mint) {
+        (true, _) => Follow::Nothing,
+        (false, true) => Follow::Mint(moved),
+        (false, false) => Follow::Spend(moved),
+    })
+}
+
+impl Follow {
+    /// The facts to append after the event of the goods.
+    pub fn payloads(&self, goods: EventId) -> Vec<Payload> {
+        let chunks = |lines: &[GoodsLine], state: fn(EventId, Vec<GoodsLine>) -> Payload| {
+            lines.chunks(MINT_LINES_MAX).map(|lines| state(goods, lines.to_vec())).collect()
+        };
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Mint(lines) => chunks(lines, |goods, lines| {
+                Payload::RightsMinted(RightsMinted { goods, lines })
+            }),
+            Self::Spend(lines) => chunks(lines, |cause, lines| {
+                Payload::RightsSpent(RightsSpent { cause, lines })
+            }),
         }
-    };
-    Ok(moved.chunks(MINT_LINES_MAX).map(state).collect())
+    }
 }
 
 /// Checks rights that an operator gives away by hand.
 pub fn grant(
-    grant: &crate::event::RightsGranted,
+    grant: &RightsGranted,
     scope: Scope,
     replica: &Replica,
 ) -> Result<(), Refusal> {
@@ -192,7 +216,7 @@ pub fn grant(
 
 /// Checks a wish for rights that an operator states by hand.
 pub fn request(
-    request: &crate::event::RightsRequested,
+    request: &RightsRequested,
     scope: Scope,
     replica: &Replica,
 ) -> Result<(), Refusal> {
@@ -203,7 +227,7 @@ pub fn request(
 fn asked(
     replica: &Replica,
     scope: Scope,
-    key: Option<&crate::event::sale::Key>,
+    key: Option<&Key>,
     sku: &str,
     amount: Quantity,
 ) -> Result<(), Refusal> {

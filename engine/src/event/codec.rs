@@ -182,6 +182,9 @@ macro_rules! kinds {
             }
         }
 
+        /// What people call each kind.
+        pub const KINDS: &[&str] = &[$($what,)* $($what2,)* "unknown"];
+
         /// What people call the payload's kind.
         pub fn kind_name(payload: &Payload) -> &'static str {
             match payload {

@@ -12,95 +12,150 @@ use engine::replica::append::AppendError;
 use serde::{Deserialize, Serialize};
 use shell::paths::WireBytes;
 use shell::problem::Problem;
+use utoipa::ToSchema;
 
 use super::time;
 use crate::core::{CallError, Request, Status};
 
 /// A sale, as a till sends it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaleBody {
+    /// Who rings it up.
     #[serde(default)]
     cashier: String,
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     sold_at: String,
+    /// The day that it counts for; the local date of `sold_at` if left out.
+    #[schema(example = "2017-01-01")]
     business_day: Option<String>,
+    /// The market's, an ISO 4217 code.
+    #[schema(example = "USD")]
     currency: String,
+    /// The price bundle that the prices come from.
+    #[schema(value_type = Option<String>)]
     price_bundle: Option<Hash>,
+    /// 1 to 500 lines.
+    #[schema(min_items = 1, max_items = 500)]
     lines: Vec<LineBody>,
+    /// 1 to 16 ways of paying, which cover the amounts and the tip.
+    #[schema(min_items = 1, max_items = 16)]
     tenders: Vec<TenderBody>,
+    /// In minor units, on top of the amounts.
     #[serde(default)]
     tip: i64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LineBody {
+    /// What is sold.
+    #[schema(example = "1004906")]
     sku: String,
+    /// Thousandths: 1000 is one piece.
+    #[schema(example = 1000)]
     quantity: u64,
+    /// Says that a quantity of 0 is meant.
     #[serde(default)]
     zero_quantity: bool,
+    /// What is charged for the line, in minor units.
+    #[schema(example = 199)]
     amount: i64,
+    /// The price that led to the amount.
     unit_price: Option<i64>,
+    /// The discount that led to the amount.
     #[serde(default)]
     discount: i64,
+    /// Tax within the amount.
     #[serde(default)]
     tax: i64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TenderBody {
+    /// `cash`, `card` or `voucher`; only cash may exceed what is due.
+    #[schema(value_type = String, example = "cash")]
     kind: TenderKind,
+    /// In minor units.
+    #[schema(example = 199)]
     amount: i64,
 }
 
 /// A refund, as a till sends it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundBody {
+    /// The sale's id.
     sale: String,
+    /// When: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// The day that it counts for; the local date of `at` if left out.
     business_day: Option<String>,
+    /// What comes back, never more than was sold.
     lines: Vec<RefundLineBody>,
+    /// How it is paid back: exactly its lines.
     tenders: Vec<TenderBody>,
+    /// Whether the goods can be sold again.
     restock: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefundLineBody {
+    /// The sale's line, counted from 0.
     line: u16,
+    /// Thousandths.
+    #[schema(example = 1000)]
     quantity: u64,
+    /// In minor units.
+    #[schema(example = 199)]
     amount: i64,
 }
 
 /// A void, as a till sends it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoidBody {
+    /// The sale's id.
     sale: String,
+    /// When: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
 }
 
 /// Goods received, as a till sends them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GoodsBody {
+    /// When: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// The delivery note, or whatever it is known by.
     #[serde(default)]
     reference: String,
+    /// What came.
     lines: Vec<GoodsLineBody>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct GoodsLineBody {
+    /// What came.
+    #[schema(example = "1004906")]
     sku: String,
+    /// Thousandths.
+    #[schema(example = 24000)]
     quantity: u64,
+    /// Whether the item is promised from now on: sold by rights, of which these goods are the first.
+    #[serde(default)]
+    promise: bool,
 }
 
 /// A till to add.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TillBody {
     /// What people call it.
@@ -108,7 +163,7 @@ pub struct TillBody {
 }
 
 /// Whether sync is to be on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkBody {
     /// On or off.
@@ -116,45 +171,71 @@ pub struct LinkBody {
 }
 
 /// How a stall stands.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct StatusBody {
+    /// The device.
     device: String,
+    /// What people call it.
     name: String,
+    /// `stall`.
     role: String,
+    /// The tenant.
     tenant: String,
+    /// The hash of the committed version vector.
     vector: String,
+    /// Events held.
     events: u64,
+    /// Whether sync is on.
     link_up: bool,
+    /// Why nothing is written any more.
     halted: Option<String>,
+    /// The peers known in this run.
     peers: Vec<PeerBody>,
+    /// What no control has receipted.
     at_risk: AtRiskBody,
+    /// Logs with two branches on one parent.
     forks: Vec<ForkBody>,
+    /// Events beyond what a revocation accepted.
     disputed: u64,
+    /// UDP payload since the start.
     wire: WireBytes,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct PeerBody {
+    /// The peer.
     device: String,
+    /// What people call it.
     name: String,
+    /// Whether a session is open.
     connected: bool,
+    /// Events held here that it is not known to hold.
     behind: u64,
+    /// Logs of which it holds something that is not here yet.
     ahead: u64,
+    /// Milliseconds since it was last heard.
     last_seen_ms: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct AtRiskBody {
+    /// Own events.
     events: u64,
+    /// What they come to, in minor units.
     amount: i64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct ForkBody {
+    /// The fork.
     id: String,
+    /// Whose log.
     device: String,
+    /// The log's lane.
     lane: String,
+    /// The last event before the branches part.
     after_seq: u64,
+    /// Whether a proof is in the authority lane.
     proven: bool,
 }
 
@@ -289,9 +370,15 @@ impl VoidBody {
 impl GoodsBody {
     pub(super) fn into_request(self, key: Key) -> Result<Request, Problem> {
         let at_ms = time::time("at", &self.at)?.ms;
+        let newly = self.lines.iter().filter(|line| line.promise);
+        let newly: Vec<String> = newly.map(|line| line.sku.clone()).collect();
         let line = |line: GoodsLineBody| GoodsLine { sku: line.sku, quantity: line.quantity };
         let lines = self.lines.into_iter().map(line).collect();
-        Ok(Request::Goods(GoodsReceived { key, at_ms, reference: self.reference, lines }))
+        let goods = GoodsReceived { key, at_ms, reference: self.reference, lines };
+        Ok(match newly.is_empty() {
+            true => Request::Goods(goods),
+            false => Request::Promised(goods, newly),
+        })
     }
 }
 
@@ -311,6 +398,7 @@ pub(super) fn problem(error: &CallError) -> Problem {
             Refusal::BadAmount { .. } => Problem::bad_amount(text),
             Refusal::Tenders { .. } => Problem::tenders_short(text),
             Refusal::BadReference(_) => Problem::bad_reference(text),
+            Refusal::RightsShort(_) => Problem::rights_short(text),
             Refusal::Read(_) => Problem::halted(text),
             _ => Problem::malformed(text),
         },

@@ -3,14 +3,16 @@
 //! Pure, like everything below it: `handle_*` in, `poll_*` out. A write is answered once the batch
 //! that holds it is durable, and never waits for the network.
 
+mod escrow;
 mod status;
 mod telemetry;
 
 use std::collections::BTreeMap;
 
 use engine::decide::{self, Refusal, Rules};
-use engine::event::sale::{Key, Sale};
-use engine::event::{GoodsReceived, Payload, Refund, Void};
+use engine::event::sale::{Key, KeyNumber, Sale};
+use engine::event::{GoodsReceived, Payload, Refund, RightsGranted, RightsRequested, Void};
+use engine::hash::Hash;
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
 use engine::replica::Replica;
@@ -21,6 +23,8 @@ use thiserror::Error;
 use transport::device::{CallId, Core, Device, Input, Pending};
 use transport::env::{Instant, Now};
 
+use escrow::Escrow;
+pub use escrow::Rebalance;
 pub use status::Status;
 use telemetry::Telemetry;
 
@@ -34,6 +38,8 @@ pub struct Settings {
     pub amount_max: i64,
     /// Whether SKUs that the catalogue does not know may be sold.
     pub open_items: bool,
+    /// How promise rights move by themselves.
+    pub rebalance: Rebalance,
 }
 
 /// What a stall may be asked.
@@ -67,6 +73,12 @@ pub enum Request {
     Void(Void),
     /// Goods received.
     Goods(GoodsReceived),
+    /// Goods received, and the SKUs among them that are promised from now on.
+    Promised(GoodsReceived, Vec<String>),
+    /// Promise rights given away by hand.
+    Grant(RightsGranted),
+    /// Promise rights asked for by hand.
+    Ask(RightsRequested),
 }
 
 /// What a stall answers.
@@ -78,8 +90,13 @@ pub enum Answer {
     Done,
     /// How things stand.
     Status(Box<Status>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -127,6 +144,7 @@ pub struct Stall {
     settings: Settings,
     pending: Pending<Answer>,
     telemetry: Telemetry,
+    escrow: Escrow,
 }
 
 impl Stall {
@@ -134,6 +152,7 @@ impl Stall {
     pub fn new(replica: Replica, settings: Settings) -> Self {
         Self {
             device: Device::new(replica),
+            escrow: Escrow::new(settings.rebalance),
             settings,
             pending: Pending::default(),
             telemetry: Telemetry::default(),
@@ -162,32 +181,51 @@ impl Stall {
         }
         let charter = self.device.replica.rights().charter();
         let (scope, charter) = self.scope().zip(charter).ok_or(CallError::NotEnrolled)?;
-        let Settings { amount_max, open_items } = self.settings;
+        let Settings { amount_max, open_items, .. } = self.settings;
         Ok((scope, Rules { currency: charter.currency, amount_max, open_items }))
     }
 
-    /// Decides about a request and appends it.
-    fn write(&mut self, mut request: Request, now: Now) -> Result<Written, CallError> {
-        let (scope, rules) = self.rules()?;
-        let replica = &mut self.device.replica;
-        if let Some(id) = replica.bearer(scope, request.key())? {
-            let bearer = replica.event(&id)?.map(|event| event.payload);
-            // A retried refund says what it said; the SKUs come from the sale.
-            if let (Some(Payload::SaleRefunded(was)), Request::Refund(asked)) =
-                (&bearer, &mut request)
-            {
-                asked.fill_from(was);
-            }
-            let payload = request.clone().into_payload();
-            if let Some(bearer) = bearer {
-                decide::retry(&bearer, &payload)?;
-            }
-            return Ok(request.written(id, true));
+    /// Decides about a request and appends it. Where promised goods run short, others are asked.
+    fn write(&mut self, request: Request, now: Now) -> Result<Written, CallError> {
+        let mut refused = self.decide(request, now);
+        if let Err(CallError::Refused(Refusal::RightsShort(short))) = &mut refused {
+            self.ask_for(short, now)?;
         }
-        check(&mut request, scope, &rules, replica)?;
+        refused
+    }
+
+    fn decide(&mut self, mut request: Request, now: Now) -> Result<Written, CallError> {
+        let (scope, rules) = self.rules()?;
+        if let Some(id) = self.device.replica.bearer(scope, request.key())? {
+            return self.again(id, request);
+        }
+        if let Request::Grant(grant) = &mut request {
+            grant.request = self.open_request(scope, &grant.to, &grant.sku)?;
+        }
+        let replica = &mut self.device.replica;
+        let checked = check(&mut request, scope, &rules, replica);
+        if let Request::Sale(sale, _) = &request {
+            self.escrow.wanted(&engine::projections::rights::promised(sale), now);
+        }
+        checked?;
+        let newly = request.newly().to_vec();
         let payload = request.clone().into_payload();
+        let follow = decide::rights::follow(&payload, &newly, scope, replica)?;
         let id = replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
+        for payload in follow.payloads(id) {
+            replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
+        }
         Ok(request.written(id, false))
+    }
+
+    /// A request whose key is borne by an event: the same one says what it said.
+    fn again(&self, id: EventId, mut request: Request) -> Result<Written, CallError> {
+        let bearer = self.device.replica.event(&id)?.map(|event| event.payload);
+        if let Some(bearer) = bearer {
+            request.restate(&bearer);
+            decide::retry(&bearer, &request.clone().into_payload())?;
+        }
+        Ok(request.written(id, true))
     }
 
     fn add_till(&mut self, name: &str, token: [u8; 32]) -> Result<(), CallError> {
@@ -208,11 +246,18 @@ impl Stall {
     }
 
     /// Appends a fact that nobody waits for.
-    fn state(&mut self, scope: Scope, lane: Lane, payload: Payload, now: Now) {
+    fn state(
+        &mut self,
+        scope: Scope,
+        lane: Lane,
+        payload: Payload,
+        now: Now,
+    ) -> Option<EventId> {
         let appended = self.device.replica.append(scope, lane, payload, now.wall_ms);
-        if let Err(AppendError::Read(cause)) = appended {
-            self.device.halt(&cause);
+        if let Err(AppendError::Read(cause)) = &appended {
+            self.device.halt(cause);
         }
+        appended.ok()
     }
 
     /// Once halted nothing more becomes durable, so nobody should wait for it.
@@ -237,13 +282,26 @@ fn check(
             let store = replica.store();
             decide::sale(sale, zero, rules, &|sku| {
                 engine::books::is_item(store.as_ref(), scope, sku)
-            })
+            })?;
+            decide::rights::promise(sale, scope, replica)
         }
-        Request::Refund(refund) => decide::refund(refund, scope, rules, replica),
+        Request::Refund(refund) => {
+            decide::refund(refund, scope, rules, replica)?;
+            decide::rights::restore(refund, replica)
+        }
         Request::Void(void) => decide::void(void, scope, replica),
         Request::Goods(goods) => decide::goods(goods),
+        Request::Promised(goods, newly) => {
+            decide::goods(goods)?;
+            decide::rights::newly(newly, &goods.lines)
+        }
+        Request::Grant(grant) => decide::rights::grant(grant, scope, replica),
+        Request::Ask(asked) => decide::rights::request(asked, scope, replica),
     }
 }
+
+/// A fact that a person asked for without a key would never be asked for again.
+static NO_KEY: Key = Key { till: String::new(), number: KeyNumber::Counter(0) };
 
 impl Request {
     fn key(&self) -> &Key {
@@ -251,7 +309,33 @@ impl Request {
             Self::Sale(sale, _) => &sale.key,
             Self::Refund(refund) => &refund.key,
             Self::Void(void) => &void.key,
-            Self::Goods(goods) => &goods.key,
+            Self::Goods(goods) | Self::Promised(goods, _) => &goods.key,
+            Self::Grant(grant) => grant.key.as_ref().unwrap_or(&NO_KEY),
+            Self::Ask(asked) => asked.key.as_ref().unwrap_or(&NO_KEY),
+        }
+    }
+
+    /// The SKUs that are promised from now on.
+    fn newly(&self) -> &[String] {
+        match self {
+            Self::Promised(_, newly) => newly,
+            _ => &[],
+        }
+    }
+
+    /// Takes from an earlier statement of the same request what the stall added to it.
+    fn restate(&mut self, earlier: &Payload) {
+        match (self, earlier) {
+            (Self::Sale(sale, _), Payload::SaleCompleted(was)) => {
+                sale.promised.clone_from(&was.promised);
+            }
+            // The SKUs come from the sale.
+            (Self::Refund(refund), Payload::SaleRefunded(was)) => {
+                refund.fill_from(was);
+                refund.restored.clone_from(&was.restored);
+            }
+            (Self::Grant(grant), Payload::RightsGranted(was)) => grant.request = was.request,
+            _ => {}
         }
     }
 
@@ -260,7 +344,9 @@ impl Request {
             Self::Sale(sale, _) => Payload::SaleCompleted(sale),
             Self::Refund(refund) => Payload::SaleRefunded(refund),
             Self::Void(void) => Payload::SaleVoided(void),
-            Self::Goods(goods) => Payload::GoodsReceived(goods),
+            Self::Goods(goods) | Self::Promised(goods, _) => Payload::GoodsReceived(goods),
+            Self::Grant(grant) => Payload::RightsGranted(grant),
+            Self::Ask(asked) => Payload::RightsRequested(asked),
         }
     }
 
@@ -268,7 +354,7 @@ impl Request {
         let (total, change) = match self {
             Self::Sale(sale, _) => (sale.total().unwrap_or(0), decide::change(sale)),
             Self::Refund(refund) => (refund.lines.iter().map(|line| line.amount).sum(), 0),
-            Self::Void(_) | Self::Goods(_) => (0, 0),
+            _ => (0, 0),
         };
         Written { id, total, change, replayed }
     }
@@ -292,7 +378,8 @@ impl Core for Stall {
                 return self.pending.answer_now(id, answer);
             }
             Call::Digests => {
-                let digests = self.digests().map(Answer::Digests);
+                let vector = self.device.replica.vector().hash();
+                let digests = self.digests().map(|rows| Answer::Digests { vector, rows });
                 let answer = digests.unwrap_or_else(|error| Answer::Refused(error.into()));
                 return self.pending.answer_now(id, answer);
             }
@@ -318,7 +405,7 @@ impl Core for Stall {
 
     fn handle_committed(&mut self, result: Result<(), WriteError>, now: Now) {
         let failed = result.as_ref().err().map(ToString::to_string);
-        self.device.handle_committed(result, now);
+        let logs = self.device.handle_committed(result, now);
         match failed {
             None => self.pending.committed(),
             Some(reason) => {
@@ -326,15 +413,18 @@ impl Core for Stall {
             }
         }
         self.prove_forks(now);
+        self.rights_came(&logs, now);
     }
 
     fn handle_timeout(&mut self, now: Now) {
         self.device.handle_timeout(now);
         self.sample(now);
+        self.ask_before_dry(now);
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {
-        [self.device.poll_timeout(), Some(self.telemetry.due())].into_iter().flatten().min()
+        let due = [self.device.poll_timeout(), Some(self.telemetry.due()), self.escrow.due()];
+        due.into_iter().flatten().min()
     }
 
     fn poll_commit(&mut self) -> Option<Batch> {

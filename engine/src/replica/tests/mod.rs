@@ -2,6 +2,7 @@
 //!
 //! Each file tests one promise; the tenant that they share is `crate::testing`.
 
+mod arrivals;
 mod books;
 mod commit;
 mod convergence;
