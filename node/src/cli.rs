@@ -10,6 +10,7 @@ use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 use shell::read::{ItemStock, StockPage};
+use shell::rights::RightsPage;
 use transport::env::Env;
 
 use crate::api::dto::StatusBody;
@@ -73,6 +74,9 @@ enum Command {
         /// The SKU
         sku: Option<String>,
     },
+    /// Show who may sell how much of promised goods; give rights, or ask for some
+    #[command(subcommand)]
+    Rights(RightsCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -93,6 +97,32 @@ enum TillCommand {
         /// The till's name
         name: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum RightsCommand {
+    /// Show the rights, to everything or to one SKU
+    Show {
+        /// The SKU
+        sku: Option<String>,
+    },
+    /// Give rights to another stall
+    Grant(Move),
+    /// Ask another stall for rights
+    Ask(Move),
+}
+
+#[derive(Debug, clap::Args)]
+struct Move {
+    /// The other stall's device id, from `status`
+    device: String,
+    /// The SKU
+    sku: String,
+    /// Thousandths
+    quantity: u64,
+    /// The idempotency key; a repeated one moves nothing twice [default: drawn at random]
+    #[arg(long)]
+    key: Option<String>,
 }
 
 /// Runs a command.
@@ -130,6 +160,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         }
         Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
+        Command::Rights(command) => rights(cli, command).await?,
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });
@@ -176,9 +207,7 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
         bodies.push(json!({ "sku": sku, "quantity": quantity, "amount": amount }));
     }
     let env = RealEnv::new()?;
-    let mut random = [0; 8];
-    env.fill_random(&mut random);
-    let key = key.map_or_else(|| engine::hex::encode(&random), str::to_owned);
+    let key = key_or_new(&env, key);
     let wall_ms = i64::try_from(env.now().wall_ms)?;
     let body = json!({
         "sold_at": jiff::Timestamp::from_millisecond(wall_ms)?.to_string().replace('Z', "+00:00"),
@@ -190,6 +219,40 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
     let words = format!("sold {} for {} minor units", answer["sale"], answer["total"]);
     show(cli, &answer, &words);
     Ok(())
+}
+
+async fn rights(cli: &Cli, command: &RightsCommand) -> anyhow::Result<()> {
+    let client = Client::open(&cli.data)?;
+    let (path, other, words, moved) = match command {
+        RightsCommand::Show { sku } => return show_rights(cli, &client, sku.as_deref()).await,
+        RightsCommand::Grant(moved) => ("/v1/rights/grants", "to", "granted", moved),
+        RightsCommand::Ask(moved) => ("/v1/rights/requests", "from", "asked for", moved),
+    };
+    let Move { device, sku, quantity, key } = moved;
+    let body = json!({ other: device, "sku": sku, "quantity": quantity });
+    let key = key_or_new(&RealEnv::new()?, key.as_deref());
+    let answer: Value = client.post_once(path, &key, &body).await?;
+    show(cli, &answer, &format!("{words} {quantity} thousandths of {sku}"));
+    Ok(())
+}
+
+async fn show_rights(cli: &Cli, client: &Client, sku: Option<&str>) -> anyhow::Result<()> {
+    let query = sku.map(|sku| format!("?sku={}", escape(sku))).unwrap_or_default();
+    let mut page: RightsPage = client.get(&format!("/v1/rights{query}")).await?;
+    while let Some(after) = page.next.take() {
+        let more = client.get(&format!("/v1/rights?after={}", escape(&after))).await?;
+        let RightsPage { items, next, .. } = more;
+        page.items.extend(items);
+        page.next = next;
+    }
+    show(cli, &serde_json::to_value(&page)?, &page.in_words());
+    Ok(())
+}
+
+fn key_or_new(env: &RealEnv, key: Option<&str>) -> String {
+    let mut random = [0; 8];
+    env.fill_random(&mut random);
+    key.map_or_else(|| engine::hex::encode(&random), str::to_owned)
 }
 
 async fn stock(cli: &Cli, sku: Option<&str>) -> anyhow::Result<()> {

@@ -304,7 +304,8 @@ fn check(
 static NO_KEY: Key = Key { till: String::new(), number: KeyNumber::Counter(0) };
 
 impl Request {
-    fn key(&self) -> &Key {
+    /// The idempotency key.
+    pub fn key(&self) -> &Key {
         match self {
             Self::Sale(sale, _) => &sale.key,
             Self::Refund(refund) => &refund.key,
