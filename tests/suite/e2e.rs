@@ -14,6 +14,7 @@
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
+//! | [`rights`] | promised goods: rights that move between stalls |
 //! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
@@ -31,5 +32,6 @@ mod outages;
 mod refusals;
 mod retries;
 mod reversals;
+mod rights;
 mod sales;
 mod settings;

@@ -59,7 +59,9 @@ impl Hub {
         let scope = self.scope_of(&asked.device)?;
         let to = self.scope_of(&asked.to)?;
         let replica = &self.device.replica;
-        if to != scope || asked.to == asked.device || replica.rights().revocation(&asked.to).is_some()
+        if to != scope
+            || asked.to == asked.device
+            || replica.rights().revocation(&asked.to).is_some()
         {
             return Err(ForfeitError::OtherMerchant(asked.to).into());
         }

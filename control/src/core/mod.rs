@@ -64,6 +64,8 @@ pub enum Answer {
     Done(usize),
     /// How things stand.
     Status(Box<Status>),
+    /// What was forfeited: SKU and thousandths.
+    Forfeited(Vec<(String, u64)>),
     /// Every stall.
     Stalls(Vec<StallStatus>),
     /// The digests, and the hash of the committed vector that they hold at.

@@ -96,11 +96,7 @@ pub fn open_requests(
 }
 
 /// Grants of a scope that their takers have not claimed, at most `limit`.
-pub fn in_transit(
-    store: &dyn Read,
-    scope: Scope,
-    limit: usize,
-) -> Result<Vec<Pending>, ReadError> {
+pub fn in_transit(store: &dyn Read, scope: Scope, limit: usize) -> Result<Vec<Pending>, ReadError> {
     // A row of a grant has the same shape: its own device takes.
     let wishes = wishes(store, &rows::all_unclaimed(scope), limit)?;
     let pending = |(taker, event, wish): (DeviceId, EventId, Wish)| Pending {

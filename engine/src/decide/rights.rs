@@ -55,7 +55,9 @@ impl fmt::Display for Short {
             );
         }
         if self.asked.is_empty() {
-            return f.write_str("nobody within reach is known to have more; receive goods, or sell less");
+            return f.write_str(
+                "nobody within reach is known to have more; receive goods, or sell less",
+            );
         }
         f.write_str("asked for the rest: ")?;
         for (at, (name, quantity)) in self.asked.iter().enumerate() {
@@ -122,7 +124,8 @@ pub fn restore(refund: &mut Refund, replica: &Replica) -> Result<(), Refusal> {
     let original = replica.event(&refund.sale)?.map(|event| event.payload);
     let Some(Payload::SaleCompleted(sale)) = original else { return Ok(()) };
     let lines = refund.lines.iter().enumerate().take(SALE_LINES_MAX);
-    let restored = lines.filter(|(_, line)| line.quantity > 0 && sale.promised.contains(&line.line));
+    let restored =
+        lines.filter(|(_, line)| line.quantity > 0 && sale.promised.contains(&line.line));
     refund.restored = restored.filter_map(|(at, _)| u16::try_from(at).ok()).collect();
     Ok(())
 }
@@ -186,22 +189,18 @@ impl Follow {
         };
         match self {
             Self::Nothing => Vec::new(),
-            Self::Mint(lines) => chunks(lines, |goods, lines| {
-                Payload::RightsMinted(RightsMinted { goods, lines })
-            }),
-            Self::Spend(lines) => chunks(lines, |cause, lines| {
-                Payload::RightsSpent(RightsSpent { cause, lines })
-            }),
+            Self::Mint(lines) => {
+                chunks(lines, |goods, lines| Payload::RightsMinted(RightsMinted { goods, lines }))
+            }
+            Self::Spend(lines) => {
+                chunks(lines, |cause, lines| Payload::RightsSpent(RightsSpent { cause, lines }))
+            }
         }
     }
 }
 
 /// Checks rights that an operator gives away by hand.
-pub fn grant(
-    grant: &RightsGranted,
-    scope: Scope,
-    replica: &Replica,
-) -> Result<(), Refusal> {
+pub fn grant(grant: &RightsGranted, scope: Scope, replica: &Replica) -> Result<(), Refusal> {
     asked(replica, scope, grant.key.as_ref(), &grant.sku, grant.quantity)?;
     other(replica, scope, "to", &grant.to)?;
     let held = available(replica, scope, &grant.sku)?;
@@ -215,11 +214,7 @@ pub fn grant(
 }
 
 /// Checks a wish for rights that an operator states by hand.
-pub fn request(
-    request: &RightsRequested,
-    scope: Scope,
-    replica: &Replica,
-) -> Result<(), Refusal> {
+pub fn request(request: &RightsRequested, scope: Scope, replica: &Replica) -> Result<(), Refusal> {
     asked(replica, scope, request.key.as_ref(), &request.sku, request.quantity)?;
     other(replica, scope, "from", &request.giver)
 }
@@ -243,12 +238,7 @@ fn asked(
 }
 
 /// Another device that may write this scope's ledger.
-fn other(
-    replica: &Replica,
-    scope: Scope,
-    field: &str,
-    device: &DeviceId,
-) -> Result<(), Refusal> {
+fn other(replica: &Replica, scope: Scope, field: &str, device: &DeviceId) -> Result<(), Refusal> {
     let what = if *device == replica.device() {
         "is this stall itself"
     } else if !writes(replica, scope, device) {

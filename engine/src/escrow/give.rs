@@ -9,9 +9,7 @@ use super::Strategy;
 pub fn give(strategy: Strategy, balance: u64, recent: u64, wanted: u64) -> u64 {
     match strategy {
         Strategy::None => 0,
-        Strategy::OnDemand | Strategy::LowWater => {
-            balance.saturating_sub(recent / 2).min(wanted)
-        }
+        Strategy::OnDemand | Strategy::LowWater => balance.saturating_sub(recent / 2).min(wanted),
     }
 }
 

@@ -10,9 +10,7 @@ use std::time::Duration;
 use engine::decide::rights::{Policy, Short, available, policy};
 use engine::decide::{self, Refusal};
 use engine::escrow::{self, Holder, Rates, Strategy, Taken};
-use engine::event::{
-    Payload, RightsAccepted, RightsGranted, RightsRequested, RightsReturned,
-};
+use engine::event::{Payload, RightsAccepted, RightsGranted, RightsRequested, RightsReturned};
 use engine::ids::{DeviceId, EventId, Lane, Log, Scope};
 use engine::projections::Projection;
 use engine::projections::rights::rows::{self, Wish};
@@ -352,9 +350,8 @@ impl Stall {
                 }
             }
             let refused = self.escrow.spent.get(&(sku.to_owned(), device));
-            let refused = refused.is_some_and(|since| {
-                at.saturating_sub(*since) <= self.escrow.part_ms()
-            });
+            let refused =
+                refused.is_some_and(|since| at.saturating_sub(*since) <= self.escrow.part_ms());
             // Who gave what it could spare is left alone.
             if refused && asked == 0 {
                 continue;

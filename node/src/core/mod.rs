@@ -246,13 +246,7 @@ impl Stall {
     }
 
     /// Appends a fact that nobody waits for.
-    fn state(
-        &mut self,
-        scope: Scope,
-        lane: Lane,
-        payload: Payload,
-        now: Now,
-    ) -> Option<EventId> {
+    fn state(&mut self, scope: Scope, lane: Lane, payload: Payload, now: Now) -> Option<EventId> {
         let appended = self.device.replica.append(scope, lane, payload, now.wall_ms);
         if let Err(AppendError::Read(cause)) = &appended {
             self.device.halt(cause);

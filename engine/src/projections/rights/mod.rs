@@ -103,11 +103,7 @@ fn undone(books: &dyn Books, origin: &Origin, void: &Void) -> Result<Option<Sale
 }
 
 /// A request is open until the device that it names answers it, which may have come before.
-fn ask(
-    books: &mut dyn Books,
-    origin: &Origin,
-    request: &RightsRequested,
-) -> Result<(), ReadError> {
+fn ask(books: &mut dyn Books, origin: &Origin, request: &RightsRequested) -> Result<(), ReadError> {
     let (scope, taker, id) = (origin.log.scope, origin.log.device, &origin.id);
     if books.row(&rows::answered(scope, id, &request.giver))?.is_some() {
         return Ok(());

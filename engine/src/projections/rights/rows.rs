@@ -196,12 +196,7 @@ pub(super) fn claim(
 }
 
 /// The row of the claims that credit somebody: those of the device that the grant names.
-pub(super) fn good_claim(
-    scope: Scope,
-    id: &EventId,
-    grant: &RightsGranted,
-    how: Claim,
-) -> Vec<u8> {
+pub(super) fn good_claim(scope: Scope, id: &EventId, grant: &RightsGranted, how: Claim) -> Vec<u8> {
     claim(scope, id, how, &grant.to, (&grant.sku, grant.quantity))
 }
 

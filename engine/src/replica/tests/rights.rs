@@ -54,7 +54,9 @@ pub(super) fn statement(
         None => (nobody, sku.clone(), quantity),
     };
     match luck.below(12) {
-        0 | 1 => Payload::RightsMinted(RightsMinted { goods: nobody, lines: lines(&sku, quantity) }),
+        0 | 1 => {
+            Payload::RightsMinted(RightsMinted { goods: nobody, lines: lines(&sku, quantity) })
+        }
         2 => Payload::RightsSpent(RightsSpent { cause: nobody, lines: lines(&sku, quantity) }),
         3 => {
             let mut sold = sale(number, &sku, quantity / 1_000, 100);
@@ -95,12 +97,7 @@ pub(super) fn any_forfeit(luck: &mut Luck) -> Payload {
     Payload::RightsForfeited(forfeit(signer, lost, to, &[(sku, luck.below(3) as u64 * 1_000)]))
 }
 
-fn forfeit(
-    signer: u8,
-    device: DeviceId,
-    to: DeviceId,
-    lines: &[(&str, u64)],
-) -> SignedDocument {
+fn forfeit(signer: u8, device: DeviceId, to: DeviceId, lines: &[(&str, u64)]) -> SignedDocument {
     let lines = lines.iter().map(|(sku, quantity)| ((*sku).to_owned(), *quantity)).collect();
     let tenant = keypair(ROOT).tenant();
     let leaves = Vec::new();
@@ -149,7 +146,8 @@ fn plain(on: &Device) -> BTreeMap<(String, DeviceId), i128> {
             Payload::RightsGranted(grant) => add(&grant.sku, by, -i128::from(grant.quantity)),
             Payload::RightsForfeited(document) => {
                 let Ok((forfeit, signer)) = document.open::<Forfeit>() else { continue };
-                if signer == keypair(CONTROL).device() && documents.insert(format!("{document:?}")) {
+                if signer == keypair(CONTROL).device() && documents.insert(format!("{document:?}"))
+                {
                     for (sku, quantity) in &forfeit.lines {
                         add(sku, forfeit.device, -i128::from(*quantity));
                         add(sku, forfeit.to, i128::from(*quantity));
