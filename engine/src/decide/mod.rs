@@ -5,6 +5,8 @@
 mod goods;
 mod reversal;
 pub mod rights;
+#[cfg(test)]
+mod rights_tests;
 mod sale;
 #[cfg(test)]
 mod tests;

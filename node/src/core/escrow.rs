@@ -79,8 +79,8 @@ impl Escrow {
         (self.rebalance.strategy == Strategy::LowWater).then_some(self.due)
     }
 
-    /// Notes that so much was sold or wanted.
-    pub(super) fn wanted(&mut self, amounts: &BTreeMap<String, i128>, now: Now) {
+    /// Notes that so much was sold.
+    pub(super) fn sold(&mut self, amounts: &BTreeMap<String, i128>, now: Now) {
         for (sku, quantity) in amounts {
             let quantity = u64::try_from(*quantity).unwrap_or_default();
             self.rates.note(sku, quantity, millis(now));
@@ -244,9 +244,13 @@ impl Stall {
         let missing = u64::try_from(short.wanted - short.held).unwrap_or_default();
         let recent = self.escrow.recent(&short.sku, now);
         let more = escrow::low(self.escrow.rebalance.strategy, 0, recent);
-        for RightsRequested { giver, quantity, .. } in
-            self.ask_holders(scope, &short.sku, (missing, more), now)?
-        {
+        let waiting = self.escrow.waiting.len();
+        let asked = self.ask_holders(scope, &short.sku, (missing, more), now)?;
+        if self.escrow.waiting.len() > waiting {
+            // A till that asks again and again for one customer counts once.
+            self.escrow.rates.note(&short.sku, missing, millis(now));
+        }
+        for RightsRequested { giver, quantity, .. } in asked {
             let name = self.device.replica.rights().name_of(&giver);
             short.asked.push((name, quantity));
         }

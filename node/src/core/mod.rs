@@ -15,6 +15,7 @@ use engine::event::{GoodsReceived, Payload, Refund, RightsGranted, RightsRequest
 use engine::hash::Hash;
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
+use engine::projections::rights;
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
 use engine::replica::query::DigestRow;
@@ -203,17 +204,16 @@ impl Stall {
             grant.request = self.open_request(scope, &grant.to, &grant.sku)?;
         }
         let replica = &mut self.device.replica;
-        let checked = check(&mut request, scope, &rules, replica);
-        if let Request::Sale(sale, _) = &request {
-            self.escrow.wanted(&engine::projections::rights::promised(sale), now);
-        }
-        checked?;
+        check(&mut request, scope, &rules, replica)?;
         let newly = request.newly().to_vec();
         let payload = request.clone().into_payload();
         let follow = decide::rights::follow(&payload, &newly, scope, replica)?;
         let id = replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
         for payload in follow.payloads(id) {
             replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
+        }
+        if let Request::Sale(sale, _) = &request {
+            self.escrow.sold(&rights::promised(sale), now);
         }
         Ok(request.written(id, false))
     }
