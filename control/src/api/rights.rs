@@ -59,7 +59,8 @@ pub(super) fn routes<E: Env>() -> Routes<Api<E>> {
 #[utoipa::path(post, path = "/v1/rights/forfeits", tag = "operate", security(("operator" = [])),
     request_body = ForfeitBody,
     responses((status = 201, body = ForfeitAnswer),
-        (status = 404, description = "no such device", body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 404, description = "no such device", body = ProblemBody,
+            content_type = "application/problem+json")))]
 async fn forfeit<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,

@@ -1,7 +1,7 @@
 //! Forfeits: the rights of a lost stall go to another.
 //!
-//! The lost stall may have sold on, and its late sales are still accepted: what is named in a forfeit
-//! is what may be sold twice. A person decides that; nothing here does so by itself.
+//! The lost stall may have sold on, and its late sales are still accepted: what is named in a
+//! forfeit is what may be sold twice. A person decides that; nothing here does so by itself.
 
 use engine::authority::{Forfeit, SignedDocument};
 use engine::books::rights;

@@ -23,8 +23,8 @@ pub struct Fork {
     pub device: DeviceId,
     /// Branches beyond the first.
     pub extra: i128,
-    /// What the device's own ledger up to there adds up to for each SKU, in thousandths. What others
-    /// gave it in theirs is not in it.
+    /// What the device's own ledger up to there adds up to for each SKU, in thousandths. What
+    /// others gave it in theirs is not in it.
     pub held: BTreeMap<String, i128>,
 }
 

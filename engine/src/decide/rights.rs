@@ -68,8 +68,8 @@ impl fmt::Display for Short {
     }
 }
 
-/// How the stock of a SKU is kept. Until the catalogue says, a SKU is promised as soon as any rights
-/// to it were minted in the scope.
+/// How the stock of a SKU is kept. Until the catalogue says, a SKU is promised as soon as any
+/// rights to it were minted in the scope.
 pub fn policy(replica: &Replica, scope: Scope, sku: &str) -> Result<Policy, Refusal> {
     needs(replica, Projection::Rights)?;
     let totals: Totals = projections::read(replica.row(&rows::totals(scope, sku))?)?;
@@ -141,9 +141,9 @@ pub enum Follow {
     Spend(Vec<GoodsLine>),
 }
 
-/// What a fact of this stall does to its rights: what came of promised SKUs, and of the SKUs that are
-/// `newly` promised, is minted; what was lost is spent, as far as this stall has it. A dispatch to
-/// another stall changes no rights: the goods are still there to be sold.
+/// What a fact of this stall does to its rights: what came of promised SKUs, and of the SKUs that
+/// are `newly` promised, is minted; what was lost is spent, as far as this stall has it. A dispatch
+/// to another stall changes no rights: the goods are still there to be sold.
 pub fn follow(
     payload: &Payload,
     newly: &[String],

@@ -28,9 +28,9 @@ pub struct Wanted {
 
 /// Whom to ask so that `short` thousandths come together, and `more` on top if somebody has them.
 ///
-/// Those who can answer come first, then those who have most; each is asked for no more than it has.
-/// So one right here and one there make two. What is asked for already is not asked for again, and
-/// somebody who was asked is left alone until it answers.
+/// Those who can answer come first, then those who have most; each is asked for no more than it
+/// has. So one right here and one there make two. What is asked for already is not asked for again,
+/// and somebody who was asked is left alone until it answers.
 pub fn ask(short: u64, more: u64, holders: &[Holder]) -> Vec<Wanted> {
     let coming = holders.iter().filter(|holder| holder.answers);
     let coming = coming.fold(0_u64, |sum, holder| sum.saturating_add(holder.open));
@@ -57,8 +57,8 @@ pub fn ask(short: u64, more: u64, holders: &[Holder]) -> Vec<Wanted> {
     out
 }
 
-/// How much to ask for before the shelf is dry: `recent` is what was wanted here in the last window.
-/// Below a half of it the stall asks for what fills it up.
+/// How much to ask for before the shelf is dry: `recent` is what was wanted here in the last
+/// window. Below a half of it the stall asks for what fills it up.
 pub fn low(strategy: Strategy, balance: u64, recent: u64) -> u64 {
     if strategy == Strategy::LowWater && balance < recent / 2 { recent - balance } else { 0 }
 }

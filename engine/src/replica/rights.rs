@@ -1,5 +1,5 @@
-//! What promise rights need of a replica: whether its own ledger is one path, and forfeits looked at
-//! again when a charter comes.
+//! What promise rights need of a replica: whether its own ledger is one path, and forfeits looked
+//! at again when a charter comes.
 
 use super::Replica;
 use crate::ids::{Lane, Scope};
@@ -8,8 +8,8 @@ use crate::projections::{Projection, rights};
 use crate::store::{ReadError, Row};
 
 impl Replica {
-    /// Whether this disk holds every event of its own ledger on its own branch. If not, a copy of it
-    /// sells too, and promise rights may no longer be spent here: the copy may spend the same.
+    /// Whether this disk holds every event of its own ledger on its own branch. If not, a copy of
+    /// it sells too, and promise rights may no longer be spent here: the copy may spend the same.
     pub fn is_alone(&self, scope: Scope) -> bool {
         let id = self.own_log(scope, Lane::Ledger).id();
         self.logs.get(&id).is_none_or(|state| {

@@ -149,7 +149,8 @@ struct GoodsLineBody {
     /// Thousandths.
     #[schema(example = 24000)]
     quantity: u64,
-    /// Whether the item is promised from now on: sold by rights, of which these goods are the first.
+    /// Whether the item is promised from now on: sold by rights, of which these goods are the
+    /// first.
     #[serde(default)]
     promise: bool,
 }

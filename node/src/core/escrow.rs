@@ -365,7 +365,8 @@ impl Stall {
         Ok(holders)
     }
 
-    /// The oldest open request of a device to this stall for a SKU: what an operator's grant answers.
+    /// The oldest open request of a device to this stall for a SKU: what an operator's grant
+    /// answers.
     pub(super) fn open_request(
         &self,
         scope: Scope,

@@ -1,5 +1,5 @@
-//! What people do at a till: they bring a basket, wait a moment while the stall asks others for what
-//! it lacks, and go with the rest if it does not come.
+//! What people do at a till: they bring a basket, wait a moment while the stall asks others for
+//! what it lacks, and go with the rest if it does not come.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
