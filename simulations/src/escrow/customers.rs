@@ -25,7 +25,8 @@ const LOOKS: u32 = 4;
 pub struct Refused {
     /// Each line: the item, thousandths, cents.
     pub lines: Vec<(String, u64, i64)>,
-    /// Thousandths of them that some stall had rights to at that moment.
+    /// Thousandths of them that some stalls together still had rights to at that moment, for all
+    /// that the customer wanted.
     pub falsely: u64,
     /// Sales that got what they lacked from others in time.
     pub fetched: u64,
@@ -128,7 +129,7 @@ impl Street {
             !goes
         });
         visit.zero = indices_of_nothing(&visit.sale);
-        refused.falsely += wanted.min(left);
+        refused.falsely += if wanted <= left { wanted } else { 0 };
         drop(refused);
         if visit.sale.lines.is_empty() {
             return Ok(());

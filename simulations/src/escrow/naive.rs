@@ -20,7 +20,7 @@ pub struct Oversold {
     pub oversold_items: usize,
     /// Pieces sold of the promised items.
     pub sold_pieces: u64,
-    /// Pieces refused though they were there.
+    /// Pieces refused though all that was wanted was there.
     pub falsely_refused_pieces: u64,
     /// Pieces refused.
     pub refused_pieces: u64,
@@ -53,7 +53,7 @@ pub fn sell(plan: &Plan) -> Oversold {
             } else {
                 out.refused_pieces += wanted / 1_000;
                 let left = plan.items[item].stock.saturating_sub(sold[item]);
-                out.falsely_refused_pieces += wanted.min(left) / 1_000;
+                out.falsely_refused_pieces += if wanted <= left { wanted / 1_000 } else { 0 };
             }
         }
     }

@@ -42,7 +42,7 @@ pub struct Outcome {
     pub sold_pieces: u64,
     /// Pieces of promised items that customers went without.
     pub refused_pieces: u64,
-    /// Of them, pieces that some stall still had rights to when the customer went.
+    /// Of them, pieces that stalls together still had when the customer went: all that was wanted.
     pub falsely_refused_pieces: u64,
     /// Lines that customers went without.
     pub refused_lines: u64,

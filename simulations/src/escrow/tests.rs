@@ -10,11 +10,11 @@ use super::{Options, naive, run};
 fn options(strategies: &[Strategy]) -> Options {
     Options {
         sales: None,
-        stores: 4,
+        stores: 3,
         popular: 12,
         stock_permille: 900,
         seed: 3,
-        days: Some(40),
+        days: Some(30),
         day_ms: 400,
         strategies: strategies.to_vec(),
     }
@@ -80,7 +80,7 @@ fn with_rights_nothing_is_oversold_and_every_cent_is_there() {
 
 #[test]
 fn a_seed_gives_one_run() {
-    let plan = Plan::make(&Options { days: Some(10), ..options(&[]) }).unwrap();
+    let plan = Plan::make(&Options { days: Some(6), ..options(&[]) }).unwrap();
     let run = || {
         let mut outcome = run::sell(&plan, Strategy::LowWater).unwrap();
         outcome.run_ms = 0;

@@ -109,7 +109,7 @@ fn forfeit(signer: u8, device: DeviceId, to: DeviceId, lines: &[(&str, u64)]) ->
 fn plain(on: &Device) -> BTreeMap<(String, DeviceId), i128> {
     let held = held(on);
     let mut out: BTreeMap<(String, DeviceId), i128> = BTreeMap::new();
-    let mut claims: BTreeMap<EventId, (bool, bool)> = BTreeMap::new();
+    let mut claims: BTreeMap<EventId, bool> = BTreeMap::new();
     let (mut voided, mut documents) = (BTreeSet::new(), BTreeSet::new());
     let mut add = |sku: &str, device: DeviceId, quantity: i128| {
         *out.entry((sku.to_owned(), device)).or_default() += quantity;
@@ -154,24 +154,19 @@ fn plain(on: &Device) -> BTreeMap<(String, DeviceId), i128> {
                     }
                 }
             }
-            Payload::RightsAccepted(RightsAccepted { grant, sku, quantity }) => {
+            Payload::RightsAccepted(RightsAccepted { grant, sku, quantity })
+            | Payload::RightsReturned(RightsReturned { grant, sku, quantity }) => {
+                let accepts = matches!(row.event.payload, Payload::RightsAccepted(_));
                 let named = ledger(grant).map(|row| &row.event.payload);
                 let Some(Payload::RightsGranted(named)) = named else { continue };
                 if (named.to, &named.sku, named.quantity) == (by, sku, *quantity) {
-                    claims.entry(*grant).or_default().0 = true;
-                }
-            }
-            Payload::RightsReturned(RightsReturned { grant, sku, quantity }) => {
-                let named = ledger(grant).map(|row| &row.event.payload);
-                let Some(Payload::RightsGranted(named)) = named else { continue };
-                if (named.to, &named.sku, named.quantity) == (by, sku, *quantity) {
-                    claims.entry(*grant).or_default().1 = true;
+                    *claims.entry(*grant).or_default() |= accepts;
                 }
             }
             _ => {}
         }
     }
-    for (id, (accepted, _)) in claims {
+    for (id, accepted) in claims {
         let Payload::RightsGranted(grant) = &held[&id].event.payload else { continue };
         let credited = if accepted { grant.to } else { held[&id].log.device };
         add(&grant.sku, credited, grant.quantity.into());
