@@ -7,6 +7,7 @@ mod dto;
 mod findings;
 mod gauges;
 mod prices;
+mod rights;
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use shell::read::prices::WallClock;
 use shell::read::{Digests, Library, Verification, scope_of};
 use transport::env::Env;
 
-use crate::core::{Answer, Call, CallError, Hub, Invitation, StallStatus, Status};
+use crate::core::{Answer, Call, CallError, ForfeitError, Hub, Invitation, StallStatus, Status};
 use dto::{InviteAnswer, InviteBody, RevokeAnswer, RevokeBody, StallBody, StallsBody, StatusBody};
 
 /// Minutes that a join token is valid for, unless asked otherwise, and at most.
@@ -115,6 +116,7 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .merge(prices::routes())
         .merge(shell::read::prices::routes())
         .merge(shell::feed::routes())
+        .merge(rights::routes())
 }
 
 /// Every route of the control, over whatever state it will have.
@@ -253,6 +255,11 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
             CallError::UnknownDevice(_) => Problem::not_found(error.to_string()),
             CallError::Refused(refusal) => shell::refusal::problem(refusal),
             CallError::Catalogue(error) => catalogue::problem(error),
+            CallError::Forfeit(ForfeitError::Rebuilding) => Problem::rebuilding(error.to_string()),
+            CallError::Forfeit(ForfeitError::OtherMerchant(_)) => {
+                Problem::bad_reference(error.to_string())
+            }
+            CallError::Forfeit(_) => Problem::rights_short(error.to_string()),
             _ => Problem::halted(error.to_string()),
         }),
         Ok(answer) => Ok(answer),

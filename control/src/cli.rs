@@ -1,8 +1,11 @@
 //! The commands of `tentpole-control`. All but `init` and `run` talk to the running daemon through
 //! its API; `verify` also works on a directory at rest.
 
+mod prices;
+
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use shell::Exit;
@@ -11,7 +14,7 @@ use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
 use shell::findings::FindingsCommand;
 
-mod prices;
+use shell::rights::RightsPage;
 
 use crate::config::{self, Flags};
 use crate::{daemon, found};
@@ -95,6 +98,19 @@ enum Command {
     /// Publish price bundles, show them, and what sales on old ones cost
     #[command(subcommand)]
     Prices(prices::PricesCommand),
+    /// Take a lost stall's promise rights for another; its late sales may be sold twice
+    Forfeit {
+        /// The lost stall's device id, from `status`
+        device: String,
+        /// The device id of the stall that has them from now on
+        #[arg(long, value_name = "DEVICE")]
+        to: String,
+        /// What, as SKU:THOUSANDTHS; may be given several times [default: everything]
+        #[arg(long = "line", value_name = "LINE")]
+        lines: Vec<String>,
+    },
+    /// Show who may sell how much of promised goods
+    Rights,
     /// Show every stall with its lag, and what is wrong
     Status,
     /// What does not fit together, until somebody settles it
@@ -170,6 +186,11 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             show(cli, &answer, &format!("season {} has begun", answer["season"]));
         }
         Command::Prices(command) => prices::run(cli, command).await?,
+        Command::Forfeit { device, to, lines } => forfeit(cli, device, to, lines).await?,
+        Command::Rights => {
+            let page: RightsPage = Client::open(data)?.get("/v1/rights").await?;
+            show(cli, &serde_json::to_value(&page)?, &page.in_words());
+        }
         Command::Status => {
             let status: Value = Client::open(data)?.get("/v1/status").await?;
             show(cli, &status, &in_words(&status));
@@ -182,6 +203,25 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Export => export(data).await?,
     }
     Ok(Exit::Ok)
+}
+
+async fn forfeit(cli: &Cli, device: &str, to: &str, lines: &[String]) -> anyhow::Result<()> {
+    let mut body = json!({ "device": device, "to": to });
+    let line = |line: &String| {
+        let parts = line.rsplit_once(':');
+        let (sku, quantity) =
+            parts.with_context(|| format!("line {line:?} is not SKU:THOUSANDTHS"))?;
+        let quantity: u64 =
+            quantity.parse().with_context(|| format!("line {line:?} is not SKU:THOUSANDTHS"))?;
+        anyhow::Ok(json!({ "sku": sku, "quantity": quantity }))
+    };
+    if !lines.is_empty() {
+        body["lines"] = lines.iter().map(line).collect::<anyhow::Result<Value>>()?;
+    }
+    let answer: Value = Client::open(&cli.data)?.post("/v1/rights/forfeits", &body).await?;
+    let count = answer["forfeited"].as_array().map_or(0, Vec::len);
+    show(cli, &answer, &format!("forfeited {count} lines of {device} to {to}"));
+    Ok(())
 }
 
 async fn run_daemon(data: &Path, file: Option<&Path>, flags: &Flags) -> anyhow::Result<Exit> {

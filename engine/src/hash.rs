@@ -63,4 +63,6 @@ purposes! {
     FORK = "tentpole v1 fork";
     /// A price bundle: the canonical bytes of the list of its (SKU, price).
     PRICE_BUNDLE = "tentpole v1 price bundle";
+    /// A forfeit: the canonical bytes of its signed document.
+    FORFEIT = "tentpole v1 forfeit";
 }

@@ -12,6 +12,7 @@
 //! - [`log`]: chain, signed heads, segments, version vectors.
 //! - [`authority`]: charters, grants, revocations, receipts, fork proofs, join tokens.
 //! - [`decide`]: what a till is refused for, before anything is appended.
+//! - [`escrow`]: who asks whom for promise rights, and who gives how much.
 //! - [`replica`]: the events that a device holds; append, admit, query, verify.
 //! - [`projections`]: the books, folded from events.
 //! - [`books`]: reading the projections from any view of a store.
@@ -25,6 +26,7 @@ pub mod books;
 pub mod catalogue;
 pub mod clock;
 pub mod decide;
+pub mod escrow;
 pub mod event;
 pub mod hash;
 pub mod hex;

@@ -37,6 +37,8 @@ pub const EVIDENCE_MAX: usize = 64;
 pub const SUBJECT_BYTES_MAX: usize = 256;
 /// Closes of one shift that are kept; a clone alone makes more than one.
 pub const CLOSES_MAX: usize = 32;
+/// Events of a device, and forfeits, that prove that its promise rights are overdrawn.
+pub const ACCOUNT_EVIDENCE_MAX: usize = 8;
 /// A till's and its stall's clock further apart than this are a finding, in milliseconds.
 pub const CLOCK_ODD_MS: u64 = 2 * 24 * 60 * 60 * 1000;
 /// Events that one step of a rebuild folds.
@@ -51,6 +53,12 @@ pub const CLOCK_PULL_MS_MAX: u64 = 60_000;
 
 /// Lines of one sale.
 pub const SALE_LINES_MAX: usize = 500;
+/// Lines of one event that mints or spends rights with goods; what is more takes another event.
+pub const MINT_LINES_MAX: usize = 250;
+/// Devices that are asked for rights of one SKU at a time.
+pub const ASKED_MAX: usize = 8;
+/// SKUs whose rate of sale a stall keeps in mind.
+pub const RATES_MAX: usize = 4_096;
 /// Tenders of one sale.
 pub const TENDERS_MAX: usize = 16;
 /// Bytes of a SKU.
@@ -112,6 +120,7 @@ const _: () = assert!(
         <= BUNDLE_PIECES_MAX as usize * (BUNDLE_PIECE_BYTES_MAX - BUNDLE_PRICE_BYTES_MAX),
     "the largest bundle fits in its pieces"
 );
+const _: () = assert!(MINT_LINES_MAX * (SKU_BYTES_MAX + 10) + 128 <= EVENT_BYTES_MAX, "it fits");
 const _: () = assert!(EVIDENCE_MAX * 64 + 1024 <= EVENT_BYTES_MAX, "a finding is a row, an event");
 const _: () = assert!(
     SALE_LINES_MAX as i128 * AMOUNT_MAX as i128 * 4 < i64::MAX as i128,

@@ -16,6 +16,7 @@ use shell::env::RealEnv;
 use shell::findings::FindingsCommand;
 use shell::lan::TillApi;
 use shell::read::{ItemStock, StockPage};
+use shell::rights::RightsPage;
 
 use crate::api::dto::StatusBody;
 use crate::config::{self, Flags};
@@ -106,6 +107,9 @@ enum Command {
     /// Show a receipt, or print another copy of one
     #[command(subcommand)]
     Receipt(ReceiptCommand),
+    /// Show who may sell how much of promised goods; give rights, or ask for some
+    #[command(subcommand)]
+    Rights(RightsCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -165,6 +169,32 @@ pub(crate) enum ReceiptCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum RightsCommand {
+    /// Show the rights, to everything or to one SKU
+    Show {
+        /// The SKU
+        sku: Option<String>,
+    },
+    /// Give rights to another stall
+    Grant(Move),
+    /// Ask another stall for rights
+    Ask(Move),
+}
+
+#[derive(Debug, clap::Args)]
+struct Move {
+    /// The other stall's device id, from `status`
+    device: String,
+    /// The SKU
+    sku: String,
+    /// Thousandths
+    quantity: u64,
+    /// The idempotency key; a repeated one moves nothing twice [default: drawn at random]
+    #[arg(long)]
+    key: Option<String>,
+}
+
 /// Runs a command.
 pub async fn run(cli: Cli) -> Exit {
     let filter = cli.log.as_deref();
@@ -221,6 +251,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let receipt = till::receipt(data, command).await?;
             show(cli, &receipt.json, &receipt.words);
         }
+        Command::Rights(command) => rights(cli, command).await?,
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });
@@ -284,6 +315,34 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
     let answer: Value = client.post_once("/v1/sales", &key, &body).await?;
     let words = format!("sold {} for {} minor units", answer["sale"], answer["total"]);
     show(cli, &answer, &words);
+    Ok(())
+}
+
+async fn rights(cli: &Cli, command: &RightsCommand) -> anyhow::Result<()> {
+    let client = Client::open(&cli.data)?;
+    let (path, other, words, moved) = match command {
+        RightsCommand::Show { sku } => return show_rights(cli, &client, sku.as_deref()).await,
+        RightsCommand::Grant(moved) => ("/v1/rights/grants", "to", "granted", moved),
+        RightsCommand::Ask(moved) => ("/v1/rights/requests", "from", "asked for", moved),
+    };
+    let Move { device, sku, quantity, key } = moved;
+    let body = json!({ other: device, "sku": sku, "quantity": quantity });
+    let (_, key) = till::now_and_key(key.as_deref())?;
+    let answer: Value = client.post_once(path, &key, &body).await?;
+    show(cli, &answer, &format!("{words} {quantity} thousandths of {sku}"));
+    Ok(())
+}
+
+async fn show_rights(cli: &Cli, client: &Client, sku: Option<&str>) -> anyhow::Result<()> {
+    let query = sku.map(|sku| format!("?sku={}", escape(sku))).unwrap_or_default();
+    let mut page: RightsPage = client.get(&format!("/v1/rights{query}")).await?;
+    while let Some(after) = page.next.take() {
+        let more = client.get(&format!("/v1/rights?after={}", escape(&after))).await?;
+        let RightsPage { items, next, .. } = more;
+        page.items.extend(items);
+        page.next = next;
+    }
+    show(cli, &serde_json::to_value(&page)?, &page.in_words());
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use engine::escrow::Strategy;
 use engine::ids::DeviceId;
 use engine::limits::AMOUNT_MAX;
 use figment::Figment;
@@ -10,7 +11,10 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::core::Settings;
+use crate::core::{Rebalance, Settings};
+
+/// The longest time over which sales are expected to go on as they did.
+const REBALANCE_MINUTES_MAX: u64 = 7 * 24 * 60;
 
 /// What `tentpole-node run` is set to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +42,10 @@ pub struct Config {
     pub till_key: Option<PathBuf>,
     /// Whether metrics need no token on loopback.
     pub metrics_open: bool,
+    /// How promise rights move by themselves: none, on-demand or low-water.
+    pub rebalance: Strategy,
+    /// Over how many minutes sales are expected to go on as they did: 1 to 10,080, a week.
+    pub rebalance_minutes: u64,
 }
 
 impl Default for Config {
@@ -54,6 +62,8 @@ impl Default for Config {
             till_certificate: None,
             till_key: None,
             metrics_open: false,
+            rebalance: Strategy::LowWater,
+            rebalance_minutes: 60,
         }
     }
 }
@@ -132,6 +142,13 @@ pub fn read(data: &Path, file: Option<&Path>, flags: &Flags) -> Result<Config, C
             mend: "set it to 1 to 1000000000000 minor units",
         });
     }
+    if !(1..=REBALANCE_MINUTES_MAX).contains(&config.rebalance_minutes) {
+        return Err(ConfigError::Nonsense {
+            field: "rebalance_minutes",
+            found: config.rebalance_minutes.to_string(),
+            mend: "set it to 1 to 10080, a week",
+        });
+    }
     if !config.api.ip().is_loopback() {
         return Err(ConfigError::Nonsense {
             field: "api",
@@ -197,7 +214,9 @@ fn check_address(address: &str) -> Result<(), ConfigError> {
 impl Config {
     /// What the core needs to know.
     pub fn settings(&self) -> Settings {
-        Settings { amount_max: self.amount_max, open_items: self.open_items }
+        let rebalance =
+            Rebalance { strategy: self.rebalance, window_ms: self.rebalance_minutes * 60_000 };
+        Settings { amount_max: self.amount_max, open_items: self.open_items, rebalance }
     }
 
     /// What the listener for tills on the LAN is set to; `None` where there is none.
@@ -231,6 +250,14 @@ mod tests {
     fn an_unknown_setting_is_refused_by_name() {
         let text = with("open_item = true").unwrap_err().to_string();
         assert!(text.contains("open_item"), "{text}");
+    }
+
+    #[test]
+    fn a_strategy_that_does_not_exist_is_refused_by_name() {
+        assert_eq!(with("rebalance = \"on-demand\"").unwrap().rebalance, Strategy::OnDemand);
+        let text = with("rebalance = \"greedy\"").unwrap_err().to_string();
+        assert!(text.contains("low-water"), "{text}");
+        assert!(matches!(with("rebalance_minutes = 0"), Err(ConfigError::Nonsense { .. })));
     }
 
     #[test]

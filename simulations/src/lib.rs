@@ -3,11 +3,13 @@
 //! - [`protocol`]: the protocol-level tier: real cores over a lossy message network, in virtual
 //!   time, for thousands of seeds.
 //! - [`market`]: every real basket through the protocol-level tier.
+//! - [`escrow`]: promise rights on a real year, on stalls that are cut off from each other.
 //! - [`replay`]: the demo: real binaries, real sockets, real sales.
 //! - [`bench`]: what is measured.
 //! - [`sales`]: real and made-up sales to do all this with.
 
 pub mod bench;
+pub mod escrow;
 pub mod market;
 pub mod protocol;
 pub mod replay;

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use shell::Exit;
 use tentpole_simulations::protocol::scenario::{self, Night};
-use tentpole_simulations::{bench, market, replay};
+use tentpole_simulations::{bench, escrow, market, replay};
 
 /// Runs Tentpole in made-up and in real markets, and checks every cent.
 ///
@@ -49,6 +49,14 @@ enum Command {
     Market {
         #[command(flatten)]
         options: market::Options,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sell a year with the popular items short and promised, on stalls that are cut off
+    Escrow {
+        #[command(flatten)]
+        options: escrow::Options,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -114,6 +122,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         Command::Run { seed, night, json } => run(night.night(seed), json),
         Command::Sweep { seeds, night, json } => sweep(seeds, night, json),
         Command::Market { options, json } => sell_all(&options, json),
+        Command::Escrow { options, json } => promise(&options, json),
         Command::Replay(options) => replay::command(options).await,
         Command::Bench(bench) => bench::command(bench).await,
     }
@@ -187,4 +196,27 @@ fn sell_all(options: &market::Options, json: bool) -> anyhow::Result<()> {
         );
     }
     outcome.verdict()
+}
+
+fn promise(options: &escrow::Options, json: bool) -> anyhow::Result<()> {
+    let report = escrow::run(options, &|words| eprintln!("{words}"))?;
+    if json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!(
+            "{} baskets at {} stalls; {} promised items, {} pieces wanted, {} there; {} cuts, \
+             stalls apart {} of 1000; naive: {} pieces oversold, of {} items",
+            report.baskets,
+            report.stalls,
+            report.promised,
+            report.wanted_pieces,
+            report.stock_pieces,
+            report.cuts,
+            report.apart_permille,
+            report.naive.oversold_pieces,
+            report.naive.oversold_items
+        );
+        report.strategies.iter().for_each(|outcome| println!("{}", outcome.in_words()));
+    }
+    report.verdict()
 }

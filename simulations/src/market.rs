@@ -170,13 +170,13 @@ pub(crate) fn sale(basket: &Basket, number: u64) -> anyhow::Result<Sale> {
     })
 }
 
-fn zero_lines(basket: &Basket) -> Vec<usize> {
+pub(crate) fn zero_lines(basket: &Basket) -> Vec<usize> {
     let zero = basket.lines.iter().enumerate().filter(|(_, line)| line.quantity_thousandths == 0);
     zero.map(|(index, _)| index).collect()
 }
 
 /// Lets time pass until nothing is at risk and every digest that two hosts share agrees.
-fn settle(world: &mut World, last: Instant) -> anyhow::Result<Instant> {
+pub(crate) fn settle(world: &mut World, last: Instant) -> anyhow::Result<Instant> {
     let mut at = last;
     world.run_until(at)?;
     loop {
@@ -196,7 +196,7 @@ fn settle(world: &mut World, last: Instant) -> anyhow::Result<Instant> {
 }
 
 /// Whether each stall states the control's digests for its merchant.
-fn digests_agree(world: &mut World) -> anyhow::Result<bool> {
+pub(crate) fn digests_agree(world: &mut World) -> anyhow::Result<bool> {
     let mut stated: BTreeMap<String, String> = BTreeMap::new();
     for host in &mut world.hosts {
         let Some(machine) = host.machine.as_mut() else { return Ok(false) };

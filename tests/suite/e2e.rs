@@ -22,6 +22,7 @@
 //! | [`feed`] | the change feed |
 //! | [`lan`] | a till on the LAN, over TLS |
 //! | [`metrics`] | what daemons count |
+//! | [`rights`] | promised goods: rights that move between stalls |
 //! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
@@ -47,5 +48,6 @@ mod prices;
 mod refusals;
 mod retries;
 mod reversals;
+mod rights;
 mod sales;
 mod settings;

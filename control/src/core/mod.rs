@@ -4,6 +4,7 @@
 //! the batch that it rests on is durable.
 
 mod enrol;
+mod forfeit;
 mod prices;
 mod receipts;
 mod settle;
@@ -28,6 +29,7 @@ use transport::session::PathId;
 use transport::wire::Message;
 
 pub use enrol::Invitation;
+pub use forfeit::{ForfeitAsked, ForfeitError};
 pub use prices::Published;
 pub use status::{StallStatus, Status};
 
@@ -38,6 +40,8 @@ pub enum Call {
     Invite(Invitation),
     /// End a device's rights.
     Revoke(DeviceId),
+    /// Take a lost device's promise rights for another.
+    Forfeit(ForfeitAsked),
     /// Edit a merchant's catalogue.
     EditCatalogue(Scope, Vec<ItemEdit>),
     /// Settle late changes of a merchant's closed seasons.
@@ -81,6 +85,8 @@ pub enum Answer {
     Written(EventId),
     /// How things stand.
     Status(Box<Status>),
+    /// What was forfeited: SKU and thousandths.
+    Forfeited(Vec<(String, u64)>),
     /// Every stall.
     Stalls(Vec<StallStatus>),
     /// The digests, and the hash of the committed vector that they hold at.
@@ -109,6 +115,9 @@ pub enum CallError {
     /// The fact may not be stated.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Nothing can be forfeited so.
+    #[error(transparent)]
+    Forfeit(#[from] ForfeitError),
     /// The event cannot be appended.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -158,6 +167,7 @@ impl Hub {
         match call {
             Call::Invite(invitation) => self.invite(&invitation).map(|()| Answer::Done(0)),
             Call::Revoke(device) => self.revoke(device, now).map(|()| Answer::Done(1)),
+            Call::Forfeit(asked) => self.forfeit(&asked, now).map(Answer::Forfeited),
             Call::EditCatalogue(scope, items) => {
                 let replica = &mut self.device.replica;
                 let events = replica.edit_catalogue(scope, &items, now.wall_ms)?;

@@ -421,12 +421,14 @@ fn replicas_state_one_digest_whatever_came_first_and_after_a_rebuild() {
 #[test]
 fn the_standing_prices_are_those_for_sale_and_tell_conflicts() {
     use super::standing::standing;
-    use crate::catalogue::ItemEdit;
+    use crate::catalogue::{Field, ItemEdit, Value};
 
     let (mut north, mut south) = (Device::new(1, 1), Device::new(2, 2));
     let edit = |device: &mut Device, sku: &str, price: Option<i64>, withdrawn: bool| {
-        let (sku, withdrawn) = (sku.to_owned(), Some(withdrawn));
-        let item = ItemEdit { sku, price, withdrawn, ..ItemEdit::default() };
+        let mut item = ItemEdit::of(sku).set(Field::Withdrawn, Value::Flag(withdrawn));
+        if let Some(price) = price {
+            item = item.price(price);
+        }
         device.replica.edit_catalogue(scope(), &[item], NOON_MS).unwrap();
         device.commit();
     };

@@ -6,8 +6,10 @@ pub mod bundles;
 #[cfg(test)]
 mod bundles_tests;
 pub mod findings;
+mod forked;
 pub mod goods;
 pub mod money;
+pub mod rights;
 pub mod stale;
 #[cfg(feature = "catalogue")]
 pub mod standing;

@@ -6,6 +6,9 @@ mod cash;
 mod goods;
 mod prices;
 mod reversal;
+pub mod rights;
+#[cfg(test)]
+mod rights_tests;
 mod sale;
 mod settle;
 #[cfg(test)]
@@ -154,6 +157,9 @@ pub enum Refusal {
         /// Events that there are.
         total: u64,
     },
+    /// Promised goods are wanted beyond the rights held here.
+    #[error(transparent)]
+    RightsShort(#[from] rights::Short),
     /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

@@ -59,10 +59,11 @@ pub struct Void {
 }
 
 impl Refund {
-    /// Takes what the stall chose in an earlier statement of the same refund: its receipt, and the
-    /// SKUs where the lines agree.
+    /// Takes what the stall chose in an earlier statement of the same refund: its receipt, what it gives
+    /// back of promise rights, and the SKUs where the lines agree.
     pub fn fill_from(&mut self, earlier: &Self) {
         self.receipt = earlier.receipt;
+        self.restored.clone_from(&earlier.restored);
         for (line, was) in self.lines.iter_mut().zip(&earlier.lines) {
             if line.line == was.line {
                 line.sku.clone_from(&was.sku);

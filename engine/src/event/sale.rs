@@ -157,6 +157,7 @@ impl Sale {
     /// Takes what the stall chose in an earlier statement of the same sale.
     pub fn fill_from(&mut self, earlier: &Self) {
         self.receipt = earlier.receipt;
+        self.promised.clone_from(&earlier.promised);
         // A till that named no bundle was given the one in force then.
         self.price_bundle = self.price_bundle.or(earlier.price_bundle);
         let of_sale = self.price_bundle;

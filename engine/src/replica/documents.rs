@@ -19,6 +19,7 @@ impl Replica {
         let newer = self.rights.charter_seen(document)?;
         if newer {
             self.set_document(keys::charter(), document)?;
+            self.recount_due = true;
         }
         Ok(newer)
     }

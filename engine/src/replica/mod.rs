@@ -21,6 +21,7 @@ pub mod own;
 pub mod own_book;
 pub mod query;
 pub mod rebuild;
+pub mod rights;
 pub mod span;
 pub mod verify;
 
@@ -60,6 +61,8 @@ pub struct Replica {
     staged_bytes: usize,
     generation: Generation,
     rebuild: rebuild::Rebuild,
+    /// Whether a charter came that forfeits were not held against yet.
+    recount_due: bool,
     #[cfg(feature = "catalogue")]
     catalogues: BTreeMap<crate::ids::Scope, catalogue::Shelf>,
 }
@@ -169,6 +172,7 @@ impl Replica {
     /// the last close. The caller writes it, in order, and then says [`Replica::committed`].
     pub fn close(&mut self) -> Result<Batch, ReadError> {
         self.mirror_catalogues()?;
+        self.recount_forfeits()?;
         let own: Vec<LogId> =
             self.dirty.iter().filter(|id| self.logs[id].open.events > 0).copied().collect();
         for id in own {

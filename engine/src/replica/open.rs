@@ -74,6 +74,7 @@ impl Replica {
             staged_bytes: 0,
             generation,
             rebuild: Default::default(),
+            recount_due: false,
             #[cfg(feature = "catalogue")]
             catalogues: BTreeMap::new(),
         };

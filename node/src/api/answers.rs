@@ -7,7 +7,7 @@ use crate::core::Written;
 
 /// A sale that stands.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({ "sale": "...", "total": 398, "change": 0, "receipt": 17 }))]
+#[schema(example = json!({ "sale": "...", "total": 398, "change": 0, "receipt": 17, "price_bundle": null }))]
 pub(super) struct SaleAnswer {
     /// Its event's id.
     sale: String,
@@ -17,6 +17,8 @@ pub(super) struct SaleAnswer {
     change: i64,
     /// The number on its receipt; null on sales of before there were numbers.
     receipt: Option<u64>,
+    /// The price bundle that it was priced from.
+    price_bundle: Option<String>,
 }
 
 /// A refund that stands.
@@ -63,7 +65,9 @@ pub(super) struct LinkAnswer {
 impl SaleAnswer {
     pub(super) fn new(written: &Written) -> Self {
         let Written { total, change, .. } = *written;
-        Self { sale: written.id.to_string(), total, change, receipt: receipt(written) }
+        let price_bundle = written.price_bundle.map(|bundle| bundle.to_string());
+        let receipt = receipt(written);
+        Self { sale: written.id.to_string(), total, change, receipt, price_bundle }
     }
 }
 

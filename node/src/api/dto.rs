@@ -73,6 +73,7 @@ struct LineBody {
     /// Tax within the amount.
     #[serde(default)]
     tax: i64,
+    #[schema(value_type = Option<String>)]
     price_bundle: Option<Hash>,
 }
 
@@ -156,6 +157,10 @@ pub(super) struct GoodsLineBody {
     /// Thousandths.
     #[schema(example = 24000)]
     pub(super) quantity: u64,
+    /// Whether the item is promised from now on: sold by rights, of which these goods are the
+    /// first.
+    #[serde(default)]
+    pub(super) promise: bool,
 }
 
 /// A till to add.
@@ -409,10 +414,15 @@ impl VoidBody {
 impl GoodsBody {
     pub(super) fn into_request(self, key: Key) -> Result<Request, Problem> {
         let at_ms = time::time("at", &self.at)?.ms;
+        let newly = self.lines.iter().filter(|line| line.promise);
+        let newly: Vec<String> = newly.map(|line| line.sku.clone()).collect();
         let line = |line: GoodsLineBody| GoodsLine { sku: line.sku, quantity: line.quantity };
         let lines = self.lines.into_iter().map(line).collect();
         let goods = GoodsReceived { key, at_ms, reference: self.reference, lines };
-        Ok(Request::Goods(Movement::Received(goods)))
+        Ok(match newly.is_empty() {
+            true => Request::Goods(Movement::Received(goods)),
+            false => Request::Promised(goods, newly),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod dto;
 mod findings;
 mod gauges;
 pub mod goods;
+mod rights;
 mod time;
 
 use std::sync::Arc;
@@ -118,6 +119,7 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .merge(catalogue::routes())
         .merge(findings::routes())
         .merge(shell::feed::routes())
+        .merge(rights::routes())
 }
 
 /// Every route of the node, over whatever state it will have.

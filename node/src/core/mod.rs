@@ -4,24 +4,26 @@
 //! that holds it is durable, and never waits for the network.
 
 mod cash;
+mod escrow;
 mod goods;
 mod prices;
 mod receipts;
 #[cfg(test)]
 mod receipts_tests;
+mod request;
 mod reservations;
 mod status;
 mod telemetry;
 
 use std::collections::BTreeMap;
 
-use engine::catalogue::ItemEdit;
+use engine::catalogue::{Field, ItemEdit, Policy};
 use engine::decide::{self, Refusal, Rules};
-use engine::event::sale::{Key, Sale};
-use engine::event::{CountLine, FindingResolved, Payload, Refund, Void};
+use engine::event::Payload;
 use engine::hash::Hash;
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
+use engine::projections::rights;
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
 use engine::replica::catalogue::{CatalogueError, Settlement};
@@ -33,8 +35,11 @@ use transport::device::{CallId, Core, Device, Input, Pending};
 use transport::env::{Instant, Now};
 
 pub use cash::{CashRequest, OPEN_SHIFT};
+use escrow::Escrow;
+pub use escrow::Rebalance;
 pub use goods::Movement;
 use receipts::Receipts;
+pub use request::{Request, Written};
 use reservations::Reservations;
 pub use status::Status;
 use telemetry::Telemetry;
@@ -49,6 +54,8 @@ pub struct Settings {
     pub amount_max: i64,
     /// Whether SKUs that the catalogue does not know may be sold.
     pub open_items: bool,
+    /// How promise rights move by themselves.
+    pub rebalance: Rebalance,
 }
 
 /// What a stall may be asked.
@@ -77,23 +84,6 @@ pub enum Call {
     SetLink(bool),
 }
 
-/// A fact that a till asks to be stated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// A sale, and which of its lines may have quantity zero.
-    Sale(Sale, Vec<usize>),
-    /// A refund.
-    Refund(Refund),
-    /// A void.
-    Void(Void),
-    /// Goods that moved otherwise, or were set aside or counted.
-    Goods(Movement),
-    /// The settling of a finding.
-    Settle(FindingResolved),
-    /// Cash, shifts, days, copies of receipts.
-    Cash(CashRequest),
-}
-
 /// What a stall answers.
 #[derive(Debug)]
 pub enum Answer {
@@ -116,29 +106,6 @@ pub enum Answer {
     },
     /// Refused; nothing was written.
     Refused(CallError),
-}
-
-/// A fact that stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// The event.
-    pub id: EventId,
-    /// Its amounts in minor units, without the tip.
-    pub total: i64,
-    /// Change due, in minor units.
-    pub change: i64,
-    /// What a stock-take found, line by line.
-    pub counted: Vec<CountLine>,
-    /// The number on its receipt; 0 where it has none.
-    pub receipt: u64,
-    /// Which copy of a receipt this is, from 1; 0 where it is none.
-    pub copy: u64,
-    /// What the books expected in a drawer or in all, and what was counted, in minor units.
-    pub found: Option<(i64, i64)>,
-    /// The bundle that a sale was priced from.
-    pub price_bundle: Option<Hash>,
-    /// Whether an earlier request with the same key had stated it.
-    pub replayed: bool,
 }
 
 /// Why a call was refused.
@@ -176,6 +143,7 @@ pub struct Stall {
     telemetry: Telemetry,
     reservations: Reservations,
     receipts: Receipts,
+    escrow: Escrow,
 }
 
 impl Stall {
@@ -184,6 +152,7 @@ impl Stall {
         Self {
             receipts: Receipts::kept(&replica),
             device: Device::new(replica),
+            escrow: Escrow::new(settings.rebalance),
             settings,
             pending: Pending::default(),
             telemetry: Telemetry::default(),
@@ -213,36 +182,65 @@ impl Stall {
         }
         let charter = self.device.replica.rights().charter();
         let (scope, charter) = self.scope().zip(charter).ok_or(CallError::NotEnrolled)?;
-        let Settings { amount_max, open_items } = self.settings;
+        let Settings { amount_max, open_items, .. } = self.settings;
         Ok((scope, Rules { currency: charter.currency, amount_max, open_items }))
     }
 
-    /// Decides about a request and appends it.
-    fn write(&mut self, mut request: Request, now: Now) -> Result<Written, CallError> {
-        let (scope, rules) = self.rules()?;
-        let replica = &mut self.device.replica;
-        if let Some(id) = replica.bearer(scope, request.key())? {
-            let bearer = replica.event(&id)?.map(|event| event.payload);
-            // What the stall chose is no part of what the till asked for.
-            bearer.iter().for_each(|bearer| request.fill_from(bearer));
-            let payload = request.clone().into_payload();
-            if let Some(bearer) = bearer {
-                decide::retry(&bearer, &payload)?;
-            }
-            return Ok(request.written(id, self.copy(&request, &id, scope)?, true));
+    /// Decides about a request and appends it. Where promised goods run short, others are asked.
+    fn write(&mut self, request: Request, now: Now) -> Result<Written, CallError> {
+        let mut refused = self.decide(request, now);
+        if let Err(CallError::Refused(Refusal::RightsShort(short))) = &mut refused {
+            self.ask_for(short, now)?;
         }
-        check(&mut request, scope, &rules, now, replica)?;
+        refused
+    }
+
+    fn decide(&mut self, mut request: Request, now: Now) -> Result<Written, CallError> {
+        let (scope, rules) = self.rules()?;
+        if let Some(id) = self.device.replica.bearer(scope, request.key())? {
+            return self.again(id, scope, request);
+        }
+        if let Request::Grant(grant) = &mut request {
+            grant.request = self.open_request(scope, &grant.to, &grant.sku)?;
+        }
+        check(&mut request, scope, &rules, now, &self.device.replica)?;
+        self.promise(&request, scope, now)?;
         self.number(&mut request, scope)?;
+        let newly = request.newly().to_vec();
         let payload = request.clone().into_payload();
         let replica = &mut self.device.replica;
+        let follow = decide::rights::follow(&payload, &newly, scope, replica)?;
         let id = replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
-        if let Request::Goods(Movement::Reserved(goods)) = &request {
+        for payload in follow.payloads(id) {
+            replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
+        }
+        self.stated(&mut request, id, now);
+        Ok(request.written(id, self.copy(&request, &id, scope)?, false))
+    }
+
+    /// Keeps in mind what a fact that now stands asks of the stall later.
+    fn stated(&mut self, request: &mut Request, id: EventId, now: Now) {
+        if let Request::Goods(Movement::Reserved(goods)) = request {
             self.reservations.made(goods.until_ms, now);
         }
-        if let Some(number) = request.receipt().map(|number| *number) {
-            self.receipts.given(&request.key().till, number, id, replica);
+        if let Request::Sale(sale, _) = request {
+            self.escrow.sold(&rights::promised(sale), now);
         }
-        Ok(request.written(id, self.copy(&request, &id, scope)?, false))
+        if let Some(number) = request.receipt().map(|number| *number) {
+            self.receipts.given(&request.key().till, number, id, &mut self.device.replica);
+        }
+    }
+
+    /// Has the catalogue say that SKUs are promised from now on, so that every stall knows it, also
+    /// while its books of rights are being rebuilt.
+    fn promise(&mut self, request: &Request, scope: Scope, now: Now) -> Result<(), CallError> {
+        let promised =
+            |sku: &String| ItemEdit::of(sku).text(Field::Policy, Policy::Promise.as_str());
+        let items: Vec<ItemEdit> = request.newly().iter().map(promised).collect();
+        if !items.is_empty() {
+            self.device.replica.edit_catalogue(scope, &items, now.wall_ms)?;
+        }
+        Ok(())
     }
 
     /// Gives a document the next number of its till.
@@ -278,6 +276,16 @@ impl Stall {
         Ok(self.device.replica.settle_late(scope, late, settlement, now.wall_ms)?)
     }
 
+    /// A request whose key is borne by an event: the same one says what it said.
+    fn again(&self, id: EventId, scope: Scope, mut request: Request) -> Result<Written, CallError> {
+        let bearer = self.device.replica.event(&id)?.map(|event| event.payload);
+        if let Some(bearer) = bearer {
+            request.restate(&bearer);
+            decide::retry(&bearer, &request.clone().into_payload())?;
+        }
+        Ok(request.written(id, self.copy(&request, &id, scope)?, true))
+    }
+
     fn add_till(&mut self, name: &str, token: [u8; 32]) -> Result<(), CallError> {
         self.rules()?;
         let row = keys::local(TILLS, name.as_bytes());
@@ -296,11 +304,12 @@ impl Stall {
     }
 
     /// Appends a fact that nobody waits for.
-    fn state(&mut self, scope: Scope, lane: Lane, payload: Payload, now: Now) {
+    fn state(&mut self, scope: Scope, lane: Lane, payload: Payload, now: Now) -> Option<EventId> {
         let appended = self.device.replica.append(scope, lane, payload, now.wall_ms);
-        if let Err(AppendError::Read(cause)) = appended {
-            self.device.halt(&cause);
+        if let Err(AppendError::Read(cause)) = &appended {
+            self.device.halt(cause);
         }
+        appended.ok()
     }
 
     /// Once halted nothing more becomes durable, so nobody should wait for it.
@@ -329,77 +338,23 @@ fn check(
                 engine::books::is_item(store.as_ref(), scope, sku)
             })?;
             decide::fulfilled(sale, scope, replica)?;
-            decide::day_open(sale.business_day, scope, replica)
+            decide::day_open(sale.business_day, scope, replica)?;
+            decide::rights::promise(sale, scope, replica)
         }
-        Request::Refund(refund) => decide::refund(refund, scope, rules, replica),
+        Request::Refund(refund) => {
+            decide::refund(refund, scope, rules, replica)?;
+            decide::rights::restore(refund, replica)
+        }
         Request::Void(void) => decide::void(void, scope, replica),
         Request::Goods(goods) => goods.check(scope, now.wall_ms, replica),
         Request::Settle(resolved) => decide::settle(resolved, scope, replica),
         Request::Cash(request) => request.check(scope, rules, replica),
-    }
-}
-
-impl Request {
-    fn key(&self) -> &Key {
-        match self {
-            Self::Sale(sale, _) => &sale.key,
-            Self::Refund(refund) => &refund.key,
-            Self::Void(void) => &void.key,
-            Self::Goods(goods) => goods.key(),
-            Self::Settle(resolved) => &resolved.key,
-            Self::Cash(request) => request.key(),
+        Request::Promised(goods, newly) => {
+            decide::goods(goods)?;
+            decide::rights::newly(newly, &goods.lines)
         }
-    }
-
-    /// The number on its receipt, for documents that have one.
-    fn receipt(&mut self) -> Option<&mut u64> {
-        match self {
-            Self::Sale(sale, _) => Some(&mut sale.receipt),
-            Self::Refund(refund) => Some(&mut refund.receipt),
-            Self::Void(_) | Self::Goods(_) | Self::Settle(_) | Self::Cash(_) => None,
-        }
-    }
-
-    /// Takes what the stall chose when it stated the same before.
-    fn fill_from(&mut self, earlier: &Payload) {
-        match (self, earlier) {
-            (Self::Sale(asked, _), Payload::SaleCompleted(was)) => asked.fill_from(was),
-            (Self::Refund(asked), Payload::SaleRefunded(was)) => asked.fill_from(was),
-            (Self::Cash(asked), was) => asked.fill_from(was),
-            (Self::Goods(asked), was) => asked.fill_from(was),
-            _ => {}
-        }
-    }
-
-    fn into_payload(self) -> Payload {
-        match self {
-            Self::Sale(sale, _) => Payload::SaleCompleted(sale),
-            Self::Refund(refund) => Payload::SaleRefunded(refund),
-            Self::Void(void) => Payload::SaleVoided(void),
-            Self::Goods(goods) => goods.into_payload(),
-            Self::Settle(resolved) => Payload::FindingResolved(resolved),
-            Self::Cash(request) => request.into_payload(),
-        }
-    }
-
-    fn written(&self, id: EventId, copy: u64, replayed: bool) -> Written {
-        let (total, change, receipt) = match self {
-            Self::Sale(sale, _) => (sale.total().unwrap_or(0), decide::change(sale), sale.receipt),
-            Self::Refund(refund) => {
-                (refund.lines.iter().map(|line| line.amount).sum(), 0, refund.receipt)
-            }
-            Self::Void(_) | Self::Goods(_) | Self::Settle(_) | Self::Cash(_) => (0, 0, 0),
-        };
-        let found = match self {
-            Self::Cash(request) => request.found(),
-            _ => None,
-        };
-        let counted = match self {
-            Self::Goods(goods) => goods.counted(),
-            _ => Vec::new(),
-        };
-        let price_bundle = if let Self::Sale(sale, _) = self { sale.price_bundle } else { None };
-        Written { id, total, change, receipt, copy, found, counted, price_bundle, replayed }
+        Request::Grant(grant) => decide::rights::grant(grant, scope, replica),
+        Request::Ask(asked) => decide::rights::request(asked, scope, replica),
     }
 }
 
@@ -459,7 +414,7 @@ impl Core for Stall {
 
     fn handle_committed(&mut self, result: Result<(), WriteError>, now: Now) {
         let failed = result.as_ref().err().map(ToString::to_string);
-        self.device.handle_committed(result, now);
+        let logs = self.device.handle_committed(result, now);
         match failed {
             None => self.pending.committed(),
             Some(reason) => {
@@ -467,17 +422,20 @@ impl Core for Stall {
             }
         }
         self.prove_forks(now);
+        self.rights_came(&logs, now);
     }
 
     fn handle_timeout(&mut self, now: Now) {
         self.device.handle_timeout(now);
         self.sample(now);
         self.expire(now);
+        self.ask_before_dry(now);
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {
         let own = [self.telemetry.due(), self.reservations.due()];
-        self.device.poll_timeout().into_iter().chain(own).min()
+        let due = self.device.poll_timeout().into_iter().chain(self.escrow.due()).chain(own);
+        due.min()
     }
 
     fn poll_commit(&mut self) -> Option<Batch> {

@@ -46,7 +46,8 @@ impl Shop {
     fn open(epoch: u64, disk: Arc<MemoryStore>) -> Self {
         let store: Arc<dyn Store> = Arc::clone(&disk) as Arc<dyn Store>;
         let replica = Replica::open(keypair(3), keypair(1).tenant(), Epoch(epoch), store).unwrap();
-        let settings = Settings { amount_max: 10_000, open_items: true };
+        let settings =
+            Settings { amount_max: 10_000, open_items: true, rebalance: Default::default() };
         let stall = Stall::new(replica, settings);
         let (told, waiting) = Default::default();
         Self { disk, stall, calls: 0, told, waiting, sales: Vec::new() }

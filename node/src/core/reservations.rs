@@ -144,7 +144,10 @@ mod tests {
         let mut replica = Replica::open(me, root.tenant(), Epoch(epoch), store).unwrap();
         replica.take_charter(&SignedDocument::sign(&charter, &root).unwrap()).unwrap();
         replica.take_grant(&SignedDocument::sign(&grant, &control).unwrap()).unwrap();
-        Stall::new(replica, Settings { amount_max: 1_000, open_items: true })
+        Stall::new(
+            replica,
+            Settings { amount_max: 1_000, open_items: true, rebalance: Default::default() },
+        )
     }
 
     /// So many milliseconds after noon.

@@ -9,7 +9,7 @@ use engine::replica::Replica;
 use engine::sign::Keypair;
 use engine::store::memory::MemoryStore;
 use engine::store::{Batch, Store, WriteError};
-use node::core::{Answer, Settings, Stall};
+use node::core::{Answer, Rebalance, Settings, Stall};
 use transport::device::{CallId, Core, Device, Input};
 use transport::env::{Instant, Now};
 
@@ -83,6 +83,8 @@ pub struct Setup {
     pub grants: Vec<SignedDocument>,
     /// Whether this is the control.
     pub is_control: bool,
+    /// How a stall moves promise rights.
+    pub rebalance: Rebalance,
 }
 
 /// One machine.
@@ -115,13 +117,14 @@ impl Host {
 
     /// Starts the core on what the disk holds.
     pub fn start(&mut self, epoch: Epoch) -> anyhow::Result<()> {
-        let Setup { key, tenant, charter, grants, is_control } = self.setup.clone();
+        let Setup { key, tenant, charter, grants, is_control, rebalance } = self.setup.clone();
         let mut replica = Replica::open(key, tenant, epoch, self.store.clone())?;
         replica.take_charter(&charter)?;
         for grant in &grants {
             replica.take_grant(grant)?;
         }
-        let settings = Settings { amount_max: engine::limits::AMOUNT_MAX, open_items: true };
+        let amount_max = engine::limits::AMOUNT_MAX;
+        let settings = Settings { amount_max, open_items: true, rebalance };
         self.machine = Some(if is_control {
             Machine::Hub(Box::new(Hub::new(replica)))
         } else {

@@ -65,6 +65,7 @@ impl Tenant {
             charter: self.charter(),
             grants: grants.clone(),
             is_control: true,
+            rebalance: Default::default(),
         };
         let stall = |(index, grant): (usize, SignedDocument)| {
             let setup = Setup { grants: vec![grant], is_control: false, ..control.clone() };

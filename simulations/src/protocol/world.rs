@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use engine::decide::Refusal;
+use engine::decide::rights::Short;
+use engine::event::sale::Key;
 use engine::ids::Epoch;
-use node::core::{Answer, Call, Request};
+use node::core::{Answer, Call, CallError, Request};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use transport::device::{CallId, Core, Input};
@@ -83,6 +86,8 @@ pub struct World {
     pub acknowledged: Vec<Acknowledged>,
     /// What was refused or never answered, in words.
     pub refused: Vec<String>,
+    /// Sales that lacked promise rights, by key, until somebody takes them out.
+    pub short: BTreeMap<Key, Short>,
     /// Paths that a core closed, in words.
     pub closed: Vec<String>,
     trace: blake3::Hasher,
@@ -108,6 +113,7 @@ impl World {
             next_call: 0,
             acknowledged: Vec::new(),
             refused: Vec::new(),
+            short: BTreeMap::new(),
             closed: Vec::new(),
             trace: blake3::Hasher::new(),
             sent: 0,
@@ -315,6 +321,9 @@ impl World {
         let Some(request) = self.asked.remove(&(host, run, id)) else { return };
         match answer {
             Answer::Written(_) => self.acknowledged.push(Acknowledged { host, request }),
+            Answer::Refused(CallError::Refused(Refusal::RightsShort(short))) => {
+                self.short.insert(request.key().clone(), short);
+            }
             Answer::Refused(error) => self.refused.push(error.to_string()),
             _ => {}
         }

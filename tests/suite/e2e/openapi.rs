@@ -267,23 +267,33 @@ async fn writing_calls_take_and_answer_what_is_described() {
     let back = json!([{ "line": 0, "quantity": 1000, "amount": 250 }]);
     let refund =
         json!({ "sale": sale, "at": at, "lines": back, "tenders": tenders, "restock": true });
-    let goods = json!({ "at": at, "lines": [{ "sku": "tea", "quantity": 1000 }] });
+    let cakes = json!({ "sku": "cake", "quantity": 1000, "promise": true });
+    let goods = json!({ "at": at, "lines": [cakes] });
     let items = json!({ "items": [{ "sku": "bun", "name": "Bun", "price": 90 }] });
     let device = north.device().await;
+    let other_stall = market.stall("south").await;
+    let south = other_stall.device().await;
     let at_stall = [
         ("POST", "/v1/sales", tea(99)),
         ("POST", "/v1/refunds", refund),
         ("POST", "/v1/voids", json!({ "sale": other, "at": at })),
         ("POST", "/v1/goods-received", goods),
         ("POST", "/v1/tills", json!({ "name": "t2" })),
+        ("POST", "/v1/rights/grants", json!({ "to": south, "sku": "cake", "quantity": 400 })),
+        ("POST", "/v1/rights/requests", json!({ "from": south, "sku": "cake", "quantity": 1 })),
         ("PUT", "/v1/link", json!({ "up": true })),
     ];
     let at_control = [
-        ("POST", "/v1/invites", json!({ "name": "south" })),
+        ("POST", "/v1/invites", json!({ "name": "west" })),
         ("POST", "/v1/catalogue/items", items),
+        ("POST", "/v1/rights/forfeits", json!({ "device": device, "to": south })),
         ("POST", "/v1/revocations", json!({ "device": device })),
     ];
-    for (daemon, calls) in [(&*north, &at_stall[..]), (&market.control, &at_control[..])] {
+    let daemons: [(&Daemon, &[(&str, &str, Value)]); 2] =
+        [(&north, &at_stall), (&market.control, &at_control)];
+    for (daemon, calls) in daemons {
+        // What is forfeited at the control has to be known there.
+        market.wait_equal_digests(&[&north]).await;
         let document = Document::of(daemon).await;
         for (method, path, body) in calls {
             let call = document.call(&method.parse().expect("a method"), path);

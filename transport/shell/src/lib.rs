@@ -10,6 +10,7 @@
 //! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
 //! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
 //! | [`catalogue`] | the catalogue's read calls, bodies and commands |
+//! | [`rights`] | reading promise rights |
 //! | [`feed`] | the change feed: pages and streams of events |
 //! | [`openapi`], [`answer`] | the table of calls and its document; answers with their vector |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
@@ -53,6 +54,7 @@ pub mod paths;
 pub mod problem;
 pub mod read;
 pub mod refusal;
+pub mod rights;
 pub mod settle;
 pub mod signals;
 

@@ -110,6 +110,8 @@ problems! {
     not_available = "not-available", UNPROCESSABLE_ENTITY, "there is not that much to promise";
     /// The business day was closed at this stall.
     day_closed = "day-closed", UNPROCESSABLE_ENTITY, "the business day is closed";
+    /// Promised goods are wanted beyond the rights held.
+    rights_short = "rights-short", UNPROCESSABLE_ENTITY, "more is wanted than may be promised";
     /// A time is not RFC 3339, or a date does not exist.
     bad_time = "bad-time", UNPROCESSABLE_ENTITY, "a time is not possible";
     /// A writing call has no idempotency key.
@@ -124,8 +126,6 @@ problems! {
     not_enrolled = "not-enrolled", SERVICE_UNAVAILABLE, "this device has not joined a tenant";
     /// The daemon keeps what it has and takes nothing new.
     halted = "halted", SERVICE_UNAVAILABLE, "this daemon takes no new events";
-    /// Books that the answer or the decision needs are being rebuilt.
-    rebuilding = "rebuilding", SERVICE_UNAVAILABLE, "the books are being rebuilt";
     /// The daemon is about to end.
     stopping = "stopping", SERVICE_UNAVAILABLE, "this daemon is stopping";
 }

@@ -13,6 +13,7 @@ pub fn problem(refusal: &Refusal) -> Problem {
         Refusal::KeyReused(_) => Problem::key_reused(text),
         Refusal::WrongCurrency { .. } => Problem::wrong_currency(text),
         Refusal::UnknownBundle { .. } => Problem::unknown_bundle(text),
+        Refusal::RightsShort(_) => Problem::rights_short(text),
         Refusal::UnknownSku { .. } => Problem::unknown_sku(text),
         Refusal::BadQuantity { .. } => Problem::bad_quantity(text),
         Refusal::BadAmount { .. } => Problem::bad_amount(text),

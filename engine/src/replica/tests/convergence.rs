@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::luck::Luck;
-use super::{books, money};
+use super::{books, money, rights};
 use crate::event::sale::Sale;
 use crate::event::{GoodsReturned, Payload, ReservationExpired};
 use crate::ids::EventId;
@@ -32,6 +32,8 @@ enum Step {
     Answer(usize, u8, usize, u8),
     /// Something about cash, receipts or days, drawn by luck; see `money`.
     Money(usize, u64),
+    /// States something about promise rights, as likely a lie as not.
+    Right(usize, u64),
     Commit(usize),
     /// Starts anew, losing what was not committed.
     Restart(usize),
@@ -54,6 +56,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (machine(), any::<u8>(), 0..64_usize, 0..5_u8)
             .prop_map(|(at, how, which, n)| Step::Answer(at, how, which, n)),
         4 => (machine(), any::<u64>()).prop_map(|(at, luck)| Step::Money(at, luck)),
+        8 => (machine(), any::<u64>()).prop_map(|(at, luck)| Step::Right(at, luck)),
         6 => machine().prop_map(Step::Commit),
         2 => machine().prop_map(Step::Restart),
         2 => machine().prop_map(Step::CopyDisk),
@@ -73,6 +76,8 @@ struct World {
     acknowledged: BTreeSet<EventId>,
     sales: Vec<EventId>,
     moved: Vec<EventId>,
+    /// Everything that was said of rights, by anyone.
+    said: Vec<(EventId, Payload)>,
 }
 
 impl World {
@@ -81,8 +86,8 @@ impl World {
         let epochs = vec![luck.next(), luck.next()];
         let machines = vec![Device::new(1, epochs[0]), Device::new(2, epochs[1])];
         let open = vec![Vec::new(); 2];
-        let (acknowledged, sales, moved) = Default::default();
-        Self { machines, epochs, luck, next_key: 0, open, acknowledged, sales, moved }
+        let (acknowledged, sales, moved, said) = Default::default();
+        Self { machines, epochs, luck, next_key: 0, open, acknowledged, sales, moved, said }
     }
 
     fn append(&mut self, at: usize, payload: impl FnOnce(u64) -> Payload) -> EventId {
@@ -126,6 +131,7 @@ impl World {
                 let id = self.append(at % count, event);
                 self.sales.push(id);
             }
+            Step::Right(at, luck) => self.say(at % count, Luck(luck)),
             Step::Commit(at) => self.commit(at % count),
             Step::Restart(at) => {
                 let at = at % count;
@@ -199,6 +205,25 @@ impl World {
         }
     }
 
+    fn say(&mut self, at: usize, mut luck: Luck) {
+        self.next_key += 1;
+        if luck.below(12) == 0 {
+            // By the second device alone, so that the forks of the first stay few.
+            let second = self.machines.iter().position(|machine| machine.seed == 2);
+            let machine = &mut self.machines[second.unwrap_or(1)];
+            let (scope, lane) = (crate::ids::Scope::Tenant, crate::ids::Lane::Authority);
+            let forfeit = rights::any_forfeit(&mut luck);
+            machine.replica.append(scope, lane, forfeit, NOON_MS).unwrap();
+            return;
+        }
+        let payload = rights::statement(self.next_key, &self.said, &self.sales, &mut luck);
+        let id = self.append(at, |_| payload.clone());
+        if matches!(payload, Payload::SaleCompleted(_)) {
+            self.sales.push(id);
+        }
+        self.said.push((id, payload));
+    }
+
     fn copy(&mut self, at: usize, epoch: u64) {
         if self.machines.len() < MACHINES_MAX {
             self.machines.push(self.machines[at].cloned(epoch));
@@ -267,6 +292,7 @@ fn check_settled(world: &mut World) {
     }
     books::check(first);
     money::check(first);
+    rights::check(first);
 }
 
 /// A newcomer gets everything from a machine that was started again.

@@ -18,6 +18,7 @@ mod money;
 mod own_book;
 mod rebuild;
 mod requests;
+mod rights;
 mod risk;
 mod tamper;
 mod voids;

@@ -11,7 +11,6 @@ use engine::ids::DeviceId;
 use engine::projections::Projection;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::{Library, reading};
@@ -62,7 +61,7 @@ struct StaleRow {
 
 /// Sales on an older bundle than was in force, and what that cost
 #[utoipa::path(get, path = "/v1/prices/stale", tag = "books", params(StaleQuery),
-    responses((status = 200, body = Value)))]
+    responses((status = 200, body = serde_json::Value)))]
 pub(super) async fn sales(
     _: Caller,
     State(library): State<Library>,

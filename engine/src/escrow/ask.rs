@@ -1,0 +1,64 @@
+//! Whom to ask for rights, and for how much.
+
+use super::Strategy;
+use crate::ids::DeviceId;
+use crate::limits::ASKED_MAX;
+
+/// A device that may have rights to give, as far as is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// The device.
+    pub device: DeviceId,
+    /// Its balance, in thousandths.
+    pub balance: u64,
+    /// Whether an answer can be expected soon: it can be reached and has not declined lately.
+    pub answers: bool,
+    /// Whether a request to it is open already, and for how many thousandths.
+    pub open: u64,
+}
+
+/// A request to be stated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whom to ask.
+    pub giver: DeviceId,
+    /// Thousandths.
+    pub quantity: u64,
+}
+
+/// Whom to ask so that `short` thousandths come together, and `more` on top if somebody has them.
+///
+/// Those who can answer come first, then those who have most; each is asked for no more than it
+/// has. So one right here and one there make two. What is asked for already is not asked for again,
+/// and somebody who was asked is left alone until it answers.
+pub fn ask(short: u64, more: u64, holders: &[Holder]) -> Vec<Wanted> {
+    let coming = holders.iter().filter(|holder| holder.answers);
+    let coming = coming.fold(0_u64, |sum, holder| sum.saturating_add(holder.open));
+    let mut missing = short.saturating_sub(coming);
+    let mut spare = more.saturating_sub(coming.saturating_sub(short));
+    let mut order: Vec<&Holder> =
+        holders.iter().filter(|holder| holder.balance > 0 && holder.open == 0).collect();
+    order.sort_by_key(|holder| (!holder.answers, std::cmp::Reverse(holder.balance), holder.device));
+    let mut out = Vec::new();
+    for holder in order {
+        // What is only for later is worth no request to somebody who does not answer.
+        let wanted = missing.saturating_add(if holder.answers { spare } else { 0 });
+        let quantity = wanted.min(holder.balance);
+        if quantity == 0 || out.len() == ASKED_MAX {
+            break;
+        }
+        out.push(Wanted { giver: holder.device, quantity });
+        spare -= spare.min(quantity.saturating_sub(missing));
+        // Somebody who may not answer is asked in addition, not instead.
+        if holder.answers {
+            missing -= missing.min(quantity);
+        }
+    }
+    out
+}
+
+/// How much to ask for before the shelf is dry: `recent` is what was wanted here in the last
+/// window. Below a half of it the stall asks for what fills it up.
+pub fn low(strategy: Strategy, balance: u64, recent: u64) -> u64 {
+    if strategy == Strategy::LowWater && balance < recent / 2 { recent - balance } else { 0 }
+}
