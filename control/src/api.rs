@@ -83,7 +83,8 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
         .merge(shell::read::routes())
-        .with_state(api)
+        .with_state(api.clone())
+        .merge(crate::pages::routes(api))
 }
 
 #[derive(Debug, Deserialize)]
@@ -288,7 +289,8 @@ async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> Response {
     (StatusCode::ACCEPTED, Json(json!({ "stopping": true }))).into_response()
 }
 
-async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
+/// Asks the core; a refusal is a problem.
+pub(crate) async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     match api.calls.call(call).await {
         Ok(Answer::Refused(error)) => Err(match &error {
             CallError::UnknownDevice(_) => Problem::not_found(error.to_string()),
@@ -300,7 +302,7 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     }
 }
 
-fn unexpected() -> Problem {
+pub(crate) fn unexpected() -> Problem {
     // Calls and answers are paired in the core; this is for the compiler.
     Problem::stopping("the daemon answered another question; try again")
 }

@@ -103,6 +103,24 @@ pub fn is_item(store: &dyn Read, scope: Scope, sku: &str) -> Result<bool, ReadEr
     Ok(store.get(&keys::row(projection, scope, sku.as_bytes()))?.is_some())
 }
 
+/// Shows the items of a scope's catalogue to `visit`, by SKU, until it breaks off.
+#[cfg(feature = "catalogue")]
+pub fn items(
+    store: &dyn Read,
+    scope: Scope,
+    visit: &mut dyn FnMut(&str, crate::catalogue::Item) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
+    let projection = crate::projections::Projection::Catalogue as u8;
+    let (from, to) = keys::prefix(keys::row(projection, scope, &[]));
+    store.scan(&from, &to, &mut |key, row| {
+        let sku = keys::read_row(key).and_then(|(.., sku)| std::str::from_utf8(sku).ok());
+        match sku.zip(codec::decode("an item row", row).ok()) {
+            Some((sku, item)) => visit(sku, item),
+            None => ControlFlow::Continue(()),
+        }
+    })
+}
+
 /// The sums of each stall of a scope, over every day.
 pub fn summary(store: &dyn Read, scope: Scope) -> Result<BTreeMap<DeviceId, Sums>, ReadError> {
     let mut out: BTreeMap<DeviceId, Sums> = BTreeMap::new();

@@ -66,7 +66,8 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
         .merge(shell::read::routes())
-        .with_state(api)
+        .with_state(api.clone())
+        .merge(crate::pages::routes(api))
 }
 
 async fn sell<E: Env>(
@@ -195,7 +196,8 @@ async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> Response {
     (StatusCode::ACCEPTED, Json(json!({ "stopping": true }))).into_response()
 }
 
-async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
+/// Asks the core; a refusal is a problem.
+pub(crate) async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     match api.calls.call(call).await {
         Ok(Answer::Refused(error)) => Err(dto::problem(&error)),
         Ok(answer) => Ok(answer),
@@ -203,7 +205,7 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     }
 }
 
-fn unexpected(answer: &Answer) -> Problem {
+pub(crate) fn unexpected(answer: &Answer) -> Problem {
     // Calls and answers are paired in the core; this is for the compiler.
     tracing::error!(?answer, "an answer of another call");
     Problem::stopping("the daemon answered another question; try again")

@@ -21,7 +21,7 @@ use thiserror::Error;
 use transport::device::{CallId, Core, Device, Input, Pending};
 use transport::env::{Instant, Now};
 
-pub use status::Status;
+pub use status::{PeerStatus, Status};
 use telemetry::Telemetry;
 
 /// The daemon's own rows.

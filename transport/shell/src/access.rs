@@ -35,7 +35,8 @@ impl Access {
         tills.insert(token.to_bytes(), name.to_owned());
     }
 
-    fn caller(&self, token: TokenHash) -> Option<Caller> {
+    /// Who bears this token.
+    pub fn caller(&self, token: TokenHash) -> Option<Caller> {
         if token == self.operator {
             return Some(Caller { till: None });
         }
@@ -55,6 +56,11 @@ impl Caller {
     /// The till that a write is for.
     pub fn till(&self) -> &str {
         self.till.as_deref().unwrap_or(OPERATOR)
+    }
+
+    /// Whether it is the operator.
+    pub fn is_operator(&self) -> bool {
+        self.till.is_none()
     }
 }
 

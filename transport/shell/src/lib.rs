@@ -10,6 +10,7 @@
 //! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
 //! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
+//! | [`page`] | what the live pages share: log-in, frame, words |
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
 //! | [`client`], [`exit`] | the command line's side of the API |
 //! | [`logging`], [`signals`] | what a daemon's `main` sets up |
@@ -33,6 +34,7 @@ pub mod host;
 pub mod http;
 pub mod limits;
 pub mod logging;
+pub mod page;
 pub mod paths;
 pub mod problem;
 pub mod read;

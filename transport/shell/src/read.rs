@@ -184,31 +184,34 @@ async fn stock_of(
 }
 
 async fn summary(_: Caller, State(library): State<Library>) -> Result<Json<Summary>, Problem> {
-    reading(library, |store, currency| {
-        let names = books::names(store)?;
-        let mut stalls: BTreeMap<DeviceId, Sums> = BTreeMap::new();
-        let mut total = Sums::default();
-        for scope in books::scopes(store)? {
-            for (stall, sums) in books::summary(store, scope)? {
-                *stalls.entry(stall).or_default() += sums;
-                total += sums;
-            }
-        }
-        let stalls = stalls.into_iter().map(|(stall, sums)| {
-            let name = names.get(&stall).cloned();
-            StallTotals { stall, name, totals: sums.into() }
-        });
-        Ok(Summary {
-            vector: books::vector(store)?.hash().to_string(),
-            currency,
-            total: total.into(),
-            stalls: stalls.collect(),
-        })
-    })
-    .await
+    reading(library, summary_of).await
 }
 
-fn stock_page(store: &dyn Read, after: Option<&str>, limit: usize) -> Result<StockPage, ReadError> {
+/// The sales of each stall and in sum, over every scope.
+pub fn summary_of(store: &dyn Read, currency: String) -> Result<Summary, ReadError> {
+    let names = books::names(store)?;
+    let mut stalls: BTreeMap<DeviceId, Sums> = BTreeMap::new();
+    let mut total = Sums::default();
+    for scope in books::scopes(store)? {
+        for (stall, sums) in books::summary(store, scope)? {
+            *stalls.entry(stall).or_default() += sums;
+            total += sums;
+        }
+    }
+    let stalls = stalls.into_iter().map(|(stall, sums)| {
+        let name = names.get(&stall).cloned();
+        StallTotals { stall, name, totals: sums.into() }
+    });
+    Ok(Summary {
+        vector: books::vector(store)?.hash().to_string(),
+        currency,
+        total: total.into(),
+        stalls: stalls.collect(),
+    })
+}
+
+/// A page of stock over every scope, the SKUs after `after`, at most `limit` of them.
+pub fn stock_page(store: &dyn Read, after: Option<&str>, limit: usize) -> Result<StockPage, ReadError> {
     let names = books::names(store)?;
     let scopes = books::scopes(store)?;
     let mut found: BTreeMap<String, StockItem> = BTreeMap::new();

@@ -1,0 +1,123 @@
+//! The live page of the centre: stalls with lag and digest badge, totals, the catalogue with its
+//! conflicts, forks and what is disputed. HTML in front of the same calls as the API, for the
+//! operator alone; it decides nothing.
+//!
+//! | file | shows |
+//! |---|---|
+//! | [`stalls`] | every stall; forks and disputed events in plain words |
+//! | [`catalogue`] | the items; what was set apart, and the forms that settle it |
+
+mod catalogue;
+mod stalls;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use engine::store::Read;
+use maud::{Markup, html};
+use shell::page::words::count;
+use shell::page::{Door, Frame, PageProblem, Visitor, frame, login, totals};
+use shell::problem::Problem;
+use shell::read::{Summary, from_snapshot, scope_of, summary_of};
+use transport::env::Env;
+
+use crate::api::{Api, ask, unexpected};
+use crate::core::{Answer, Call, StallStatus, Status};
+use catalogue::Shown;
+
+const HINT: &str = "Show the operator's token once. It is in the file admin.token in the control's \
+                    data directory.";
+
+/// What the pages share.
+#[derive(Clone)]
+struct Pages<E: Env> {
+    api: Api<E>,
+    door: Door,
+}
+
+impl<E: Env> FromRef<Pages<E>> for Door {
+    fn from_ref(pages: &Pages<E>) -> Self {
+        pages.door.clone()
+    }
+}
+
+/// Every page of the control.
+pub fn routes<E: Env>(api: Api<E>) -> Router {
+    let door = Door::new(api.env.clone(), api.access.clone(), "Tentpole control", HINT);
+    Router::new()
+        .route("/", get(home::<E>))
+        .route("/live", get(live::<E>))
+        .route("/catalogue", get(catalogue::show::<E>))
+        .route("/catalogue/settle", post(catalogue::settle::<E>))
+        .merge(login::routes())
+        .with_state(Pages { api, door })
+}
+
+/// What the live page shows, all of one moment.
+struct Seen {
+    status: Status,
+    stalls: Vec<StallStatus>,
+    summary: Summary,
+    catalogue: Shown,
+}
+
+async fn home<E: Env>(
+    visitor: Visitor,
+    State(pages): State<Pages<E>>,
+) -> Result<Response, PageProblem> {
+    visitor.must_be_operator()?;
+    let seen = look(&pages).await?;
+    let links = [("#stalls", "Stalls"), ("#totals", "Totals"), ("#catalogue", "Catalogue")];
+    let frame = Frame {
+        title: &seen.status.name,
+        visitor: Some(visitor.0.till()),
+        live: Some("/live"),
+        links: &links,
+    };
+    Ok(frame.page(&parts(&seen)))
+}
+
+async fn live<E: Env>(
+    visitor: Visitor,
+    State(pages): State<Pages<E>>,
+) -> Result<Response, PageProblem> {
+    visitor.must_be_operator()?;
+    Ok(frame::fragment(parts(&look(&pages).await?)))
+}
+
+fn parts(seen: &Seen) -> Markup {
+    html! {
+        (stalls::alarms(&seen.status))
+        (stalls::section(&seen.stalls))
+        section #totals {
+            h2 { "Sales" }
+            div .scroll { (totals::table(&seen.summary)) }
+            p .note { "Over " (count(i128::from(seen.status.events), "event")) " held here." }
+        }
+        (catalogue::section(&seen.catalogue, &seen.summary.currency))
+    }
+}
+
+async fn look<E: Env>(pages: &Pages<E>) -> Result<Seen, Problem> {
+    let Answer::Stalls(stalls) = ask(&pages.api, Call::Stalls).await? else {
+        return Err(unexpected());
+    };
+    let status = status(pages).await?;
+    let (library, scope) = (pages.api.library.clone(), scope_of(&pages.api.merchant));
+    let read = move |store: &dyn Read| {
+        let shown = catalogue::read(store, scope, None, catalogue::ROWS_LIVE)?;
+        Ok((summary_of(store, library.currency)?, shown))
+    };
+    let (summary, catalogue) = from_snapshot(library.store.clone(), read).await?;
+    Ok(Seen { status, stalls, summary, catalogue })
+}
+
+async fn status<E: Env>(pages: &Pages<E>) -> Result<Status, Problem> {
+    match ask(&pages.api, Call::Status).await? {
+        Answer::Status(status) => Ok(*status),
+        _ => Err(unexpected()),
+    }
+}
