@@ -14,6 +14,7 @@
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
 //! | [`reversals`] | refunds and voids |
+//! | [`pages`] | the live pages in a browser |
 //! | [`settings`] | configuration and exit codes |
 //!
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
@@ -26,6 +27,7 @@ mod joining;
 mod kills;
 mod neighbours;
 mod outages;
+mod pages;
 mod refusals;
 mod retries;
 mod reversals;
