@@ -57,6 +57,8 @@ purposes! {
     JOIN_PROOF = "tentpole v1 join proof";
     /// A device's public key, as a join token pins it.
     KEY_PIN = "tentpole v1 key pin";
+    /// A finding: `rule u8 | subject`.
+    FINDING = "tentpole v1 finding";
     /// A fork: `log id 16 | parent hash 32`.
     FORK = "tentpole v1 fork";
 }

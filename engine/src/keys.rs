@@ -17,6 +17,7 @@
 //! | 0x20 | bearer | log id 16, till and number, event id | empty | `replica`, once |
 //! | 0x30 | projection | projection 1, scope 17, row | the projection's own | `projections` |
 //! | 0x31 | digest | projection 1, scope 17 | 32 | `projections`, moves on |
+//! | 0x32 | version | projection 1 | version 4 | `replica::rebuild`, once it is whole |
 //! | 0x40 | receipt | log id 16, control 32 | signed document | `replica`, replaced by later |
 //! | 0x41 | charter | - | signed document | `replica`, replaced by later |
 //! | 0x42 | grant | device 32 | signed document | `replica`, replaced by later |
@@ -29,7 +30,8 @@ use crate::hash::Hash;
 use crate::ids::{DeviceId, Epoch, EventId, LogId, Scope, ShortHash, Tip};
 
 const LOG: u8 = 0x10;
-const EVENT: u8 = 0x11;
+/// The first byte of every event row.
+pub const EVENT: u8 = 0x11;
 const HEAD: u8 = 0x12;
 const LEAF: u8 = 0x13;
 const BASE: u8 = 0x14;
@@ -40,6 +42,7 @@ const BEARER: u8 = 0x20;
 /// The first byte of every projection row.
 pub const PROJECTION: u8 = 0x30;
 const DIGEST: u8 = 0x31;
+const VERSION: u8 = 0x32;
 const RECEIPT: u8 = 0x40;
 const CHARTER: u8 = 0x41;
 const GRANT: u8 = 0x42;
@@ -233,6 +236,21 @@ pub fn read_row(bytes: &[u8]) -> Option<(u8, Scope, &[u8])> {
 /// The row of a projection's running digest.
 pub fn digest(projection: u8, scope: Scope) -> Vec<u8> {
     key(DIGEST, &[&[projection], &scope.to_bytes()])
+}
+
+/// The rows of a projection, over all scopes.
+pub fn projection(projection: u8) -> Range {
+    prefix(vec![PROJECTION, projection])
+}
+
+/// The rows of a projection's running digests.
+pub fn digests(projection: u8) -> Range {
+    prefix(vec![DIGEST, projection])
+}
+
+/// The row that says in which version a projection is whole.
+pub fn version(projection: u8) -> Vec<u8> {
+    vec![VERSION, projection]
 }
 
 /// The row of a control's receipt for a log.

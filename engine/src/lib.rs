@@ -25,8 +25,6 @@ pub mod books;
 pub mod catalogue;
 pub mod clock;
 pub mod decide;
-#[cfg(test)]
-mod decide_tests;
 pub mod event;
 pub mod hash;
 pub mod hex;

@@ -31,6 +31,14 @@ pub const STAGED_SEGMENTS_MAX: usize = 256;
 pub const STAGED_A_LOG_MAX: usize = 64;
 /// Their canonical bytes, with what each event costs in memory.
 pub const STAGED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Events that a finding names; the first in order.
+pub const EVIDENCE_MAX: usize = 64;
+/// A till's and its stall's clock further apart than this are a finding, in milliseconds.
+pub const CLOCK_ODD_MS: u64 = 2 * 24 * 60 * 60 * 1000;
+/// Events that one step of a rebuild folds.
+pub const REBUILD_EVENTS_MAX: u64 = 256;
+/// Rows that one step of a rebuild clears.
+pub const REBUILD_ROWS_MAX: usize = 4 * 1024;
 /// Forks of one device that are proven; more prove nothing new.
 pub const FORKS_PROVEN_MAX: usize = 8;
 
@@ -43,6 +51,8 @@ pub const SALE_LINES_MAX: usize = 500;
 pub const TENDERS_MAX: usize = 16;
 /// Bytes of a SKU.
 pub const SKU_BYTES_MAX: usize = 64;
+/// Bytes of a note that somebody writes.
+pub const NOTE_BYTES_MAX: usize = 512;
 /// Bytes of a till's name, a cashier, a reference or an idempotency key.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Minor units of one amount, if a node's configuration does not set less.
@@ -68,6 +78,7 @@ const _: () = assert!(
 const _: () = assert!(EVENT_BYTES_MAX <= u16::MAX as usize, "segment rows have u16 lengths");
 const _: () = assert!(DOCUMENT_BYTES_MAX + 512 <= EVENT_BYTES_MAX, "a document fits in an event");
 const _: () = assert!(SALE_LINES_MAX * (3 + 17 + 17) + 8 <= EVENT_BYTES_MAX, "a reversal is a row");
+const _: () = assert!(EVIDENCE_MAX * 64 + 1024 <= EVENT_BYTES_MAX, "a finding is a row, an event");
 const _: () = assert!(
     SALE_LINES_MAX as i128 * AMOUNT_MAX as i128 * 4 < i64::MAX as i128,
     "a sale's sums fit in an i64"

@@ -105,6 +105,7 @@ pub fn sale(number: u64, sku: &str, pieces: u64, amount: i64) -> Sale {
         lines: vec![line],
         tenders: vec![Tender { kind: TenderKind::Cash, amount: amount + 1 }],
         tip: 1,
+        ..Sale::default()
     }
 }
 
@@ -124,6 +125,8 @@ pub fn refund(number: u64, sale: EventId, sku: &str, pieces: u64, amount: i64) -
         lines: vec![line],
         tenders: vec![Tender { kind: TenderKind::Card, amount }],
         restock: true,
+        receipt: 0,
+        restored: Vec::new(),
     }
 }
 
@@ -194,6 +197,14 @@ impl Device {
             assert!(!matches!(self.admit(&bytes).unwrap(), Admitted::Dropped));
         }
         self.commit();
+    }
+
+    /// Rebuilds what is not whole, a batch for each step.
+    pub fn rebuild(&mut self) {
+        while self.replica.rebuilding().is_some() {
+            self.replica.rebuild_step().unwrap();
+            self.commit();
+        }
     }
 
     pub fn leaves(&self, seed: u8) -> Vec<Tip> {

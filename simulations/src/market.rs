@@ -165,6 +165,7 @@ fn sale(basket: &Basket, number: u64) -> anyhow::Result<Sale> {
         lines: lines.collect(),
         tenders: vec![Tender { kind: TenderKind::Card, amount: basket.amount_cents() }],
         tip: 0,
+        ..Sale::default()
     })
 }
 

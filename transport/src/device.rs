@@ -84,7 +84,16 @@ impl Device {
         if let Some(reason) = self.router.take_broken() {
             self.halted.get_or_insert(reason);
         }
-        if self.committing || self.halted.is_some() || !self.replica.has_pending() {
+        if self.committing || self.halted.is_some() {
+            return None;
+        }
+        // What is being rebuilt takes one small step with each batch, so that a till waits for one
+        // step at the most.
+        if let Err(error) = self.replica.rebuild_step() {
+            self.halt(&error);
+            return None;
+        }
+        if !self.replica.has_pending() {
             return None;
         }
         match self.replica.close() {

@@ -6,6 +6,8 @@
 //! |---|---|
 //! | [`stalls`] | every stall; forks and disputed events in plain words |
 //! | [`catalogue`] | the items; what was set apart, and the forms that settle it |
+//!
+//! What does not fit together is shown by `shell::page::findings`.
 
 mod catalogue;
 mod stalls;
@@ -14,12 +16,14 @@ mod tests;
 
 use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use engine::store::Read;
+use engine::store::{Read, ReadError};
 use maud::{Markup, html};
+use shell::page::findings::{self, SettleForm};
+use shell::page::frame::part;
 use shell::page::words::count;
-use shell::page::{Door, Frame, PageProblem, Visitor, frame, login, totals};
+use shell::page::{Door, Frame, PageProblem, Posted, Visitor, frame, login, totals};
 use shell::problem::Problem;
 use shell::read::{Summary, from_snapshot, scope_of, summary_of};
 use transport::env::Env;
@@ -51,17 +55,20 @@ pub fn routes<E: Env>(api: Api<E>) -> Router {
         .route("/", get(home::<E>))
         .route("/live", get(live::<E>))
         .route("/catalogue", get(catalogue::show::<E>))
+        .route("/settle", post(settle::<E>))
         .route("/catalogue/settle", post(catalogue::settle::<E>))
         .merge(login::routes())
         .with_state(Pages { api, door })
 }
 
-/// What the live page shows, all of one moment.
+/// What the live page shows. Books that are being rebuilt keep none of the others from view.
 struct Seen {
     status: Status,
     stalls: Vec<StallStatus>,
-    summary: Summary,
-    catalogue: Shown,
+    currency: String,
+    summary: Result<Summary, ReadError>,
+    catalogue: Result<Shown, ReadError>,
+    findings: Result<findings::Open, ReadError>,
 }
 
 async fn home<E: Env>(
@@ -70,7 +77,12 @@ async fn home<E: Env>(
 ) -> Result<Response, PageProblem> {
     visitor.must_be_operator()?;
     let seen = look(&pages).await?;
-    let links = [("#stalls", "Stalls"), ("#totals", "Totals"), ("#catalogue", "Catalogue")];
+    let links = [
+        ("#stalls", "Stalls"),
+        ("#totals", "Totals"),
+        ("#findings", "Findings"),
+        ("#catalogue", "Catalogue"),
+    ];
     let frame = Frame {
         title: &seen.status.name,
         visitor: Some(visitor.0.till()),
@@ -92,12 +104,19 @@ fn parts(seen: &Seen) -> Markup {
     html! {
         (stalls::alarms(&seen.status))
         (stalls::section(&seen.stalls))
+        (part("totals", &seen.summary, |summary| sales(summary, seen.status.events)))
+        (part("findings", &seen.findings, |open| findings::section(open, &seen.currency)))
+        (part("catalogue", &seen.catalogue, |shown| catalogue::section(shown, &seen.currency)))
+    }
+}
+
+fn sales(summary: &Summary, events: u64) -> Markup {
+    html! {
         section #totals {
             h2 { "Sales" }
-            div .scroll { (totals::table(&seen.summary)) }
-            p .note { "Over " (count(i128::from(seen.status.events), "event")) " held here." }
+            div .scroll { (totals::table(summary)) }
+            p .note { "Over " (count(i128::from(events), "event")) " held here." }
         }
-        (catalogue::section(&seen.catalogue, &seen.summary.currency))
     }
 }
 
@@ -107,12 +126,29 @@ async fn look<E: Env>(pages: &Pages<E>) -> Result<Seen, Problem> {
     };
     let status = status(pages).await?;
     let (library, scope) = (pages.api.library.clone(), scope_of(&pages.api.merchant));
+    let currency = library.currency.clone();
     let read = move |store: &dyn Read| {
-        let shown = catalogue::read(store, scope, None, catalogue::ROWS_LIVE)?;
-        Ok((summary_of(store, library.currency)?, shown))
+        Ok(Seen {
+            status,
+            stalls,
+            summary: summary_of(store, currency.clone()),
+            catalogue: catalogue::read(store, scope, None, catalogue::ROWS_LIVE),
+            findings: findings::open(store),
+            currency,
+        })
     };
-    let (summary, catalogue) = from_snapshot(library.store.clone(), read).await?;
-    Ok(Seen { status, stalls, summary, catalogue })
+    from_snapshot(library.store, read).await
+}
+
+async fn settle<E: Env>(
+    State(pages): State<Pages<E>>,
+    Posted { visitor, form }: Posted<SettleForm>,
+) -> Result<Response, PageProblem> {
+    visitor.must_be_operator()?;
+    match ask(&pages.api, Call::Settle(form.into_event(&visitor.0)?)).await? {
+        Answer::Written(_) => Ok(Redirect::to("/#findings").into_response()),
+        _ => Err(unexpected().into()),
+    }
 }
 
 async fn status<E: Env>(pages: &Pages<E>) -> Result<Status, Problem> {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::codec::{self, CodecError};
+use crate::event::sale::Quantity;
 use crate::ids::{DeviceId, Lane, Log, Scope, Signature, TenantId, Tip};
 use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::sign::{self, Keypair};
@@ -143,6 +144,26 @@ pub struct Receipt {
     pub at_ms: u64,
 }
 
+/// The end of a lost device's promise rights. Its late sales are still accepted, so the quantities
+/// named here are the most that can be sold twice.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Forfeit {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The merchant whose stock it is.
+    pub scope: Scope,
+    /// Who loses the rights.
+    pub device: DeviceId,
+    /// The last leaves that were known of its ledger.
+    pub leaves: Vec<LogLeaves>,
+    /// SKU and thousandths of each item.
+    pub lines: Vec<(String, Quantity)>,
+    /// Who has the rights from now on.
+    pub to: DeviceId,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
 macro_rules! documents {
     ($($body:ident $kind:literal $name:literal;)*) => {$(
         impl Document for $body {
@@ -157,6 +178,7 @@ documents! {
     Grant 2 "grant";
     Revocation 3 "revocation";
     Receipt 4 "receipt";
+    Forfeit 5 "forfeit";
 }
 
 impl SignedDocument {

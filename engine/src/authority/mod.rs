@@ -15,7 +15,7 @@ pub mod rights;
 mod rights_tests;
 
 pub use document::{
-    Charter, DocumentError, Grant, Receipt, Revocation, Right, Role, SignedDocument,
+    Charter, DocumentError, Forfeit, Grant, Receipt, Revocation, Right, Role, SignedDocument,
 };
 pub use fork::{ForkProof, ForkSide};
 pub use join::JoinToken;

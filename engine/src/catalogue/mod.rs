@@ -156,6 +156,13 @@ impl Catalogue {
         std::mem::take(&mut self.touched)
     }
 
+    /// Names everything as changed: a mirror is to be written anew.
+    pub fn touch_all(&mut self) {
+        self.settle();
+        self.touched.skus.extend(self.document.items().into_keys());
+        self.touched.changes.extend(self.statuses().into_keys());
+    }
+
     /// One item; `None` if no standing change sets a field of it.
     pub fn item(&mut self, sku: &str) -> Option<Item> {
         self.settle();

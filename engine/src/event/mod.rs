@@ -4,18 +4,38 @@
 //! (`crate::decide`); what it changes is decided by the projections. Its canonical bytes are the
 //! business of [`codec`] alone, and are drawn in `docs/event-format.md`.
 
+pub mod cash;
 pub mod codec;
+mod evolve;
 #[cfg(test)]
 mod golden;
+pub mod goods;
+pub mod prices;
+pub mod reversal;
+pub mod rights;
 pub mod sale;
+pub mod settle;
+pub mod telemetry;
 
 use serde::{Deserialize, Serialize};
 
 use crate::authority::{ForkProof, SignedDocument};
 use crate::clock::Hlc;
 use crate::hash::Hash;
-use crate::ids::{Epoch, EventId};
-use sale::{Key, Quantity, Sale, Tender};
+use crate::ids::Epoch;
+pub use cash::{CashDirection, CashMoved, DayClosed, ReceiptReprinted, ShiftClosed, ShiftOpened};
+pub use goods::{
+    CountLine, GoodsDispatched, GoodsLine, GoodsReceived, GoodsReserved, GoodsReturned,
+    GoodsSpoiled, GoodsTakenIn, ReservationExpired, ReservationReleased, StockCounted,
+};
+pub use prices::{BundlePrice, BundlePublished, PricesScheduled, SeasonOpened};
+pub use reversal::{Refund, RefundLine, Void};
+pub use rights::{
+    RightsAccepted, RightsGranted, RightsMinted, RightsRequested, RightsReturned, RightsSpent,
+};
+use sale::{Key, Sale};
+pub use settle::FindingResolved;
+pub use telemetry::{LinkChanged, TelemetrySample};
 
 /// One event: a timestamp, a payload, and what a newer program added to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +71,56 @@ pub enum Payload {
     DeviceRevoked(SignedDocument),
     /// Kind 10: a device's log has two branches with one parent.
     ForkProven(Box<ForkProof>),
+    /// Kind 11: goods were sent to another stall.
+    GoodsDispatched(GoodsDispatched),
+    /// Kind 12: goods of a dispatch came in.
+    GoodsTakenIn(GoodsTakenIn),
+    /// Kind 13: customers brought goods back, outside of a refund.
+    GoodsReturned(GoodsReturned),
+    /// Kind 14: stock was counted.
+    StockCounted(StockCounted),
+    /// Kind 15: goods were lost.
+    GoodsSpoiled(GoodsSpoiled),
+    /// Kind 16: goods were set aside.
+    GoodsReserved(GoodsReserved),
+    /// Kind 17: somebody let go of a reservation.
+    ReservationReleased(ReservationReleased),
+    /// Kind 18: a reservation's time ran out.
+    ReservationExpired(ReservationExpired),
+    /// Kind 19: promise rights came with goods.
+    RightsMinted(RightsMinted),
+    /// Kind 20: promise rights are wished for.
+    RightsRequested(RightsRequested),
+    /// Kind 21: promise rights were given away.
+    RightsGranted(RightsGranted),
+    /// Kind 22: a grant of rights was accepted.
+    RightsAccepted(RightsAccepted),
+    /// Kind 23: a grant of rights was sent back.
+    RightsReturned(RightsReturned),
+    /// Kind 24: rights were used up by something other than a sale.
+    RightsSpent(RightsSpent),
+    /// Kind 25: a control took the rights of a lost device.
+    RightsForfeited(SignedDocument),
+    /// Kind 26: a receipt was printed once more.
+    ReceiptReprinted(ReceiptReprinted),
+    /// Kind 27: cash moved outside of sales and refunds.
+    CashMoved(CashMoved),
+    /// Kind 28: a cashier took over a drawer.
+    ShiftOpened(ShiftOpened),
+    /// Kind 29: a cashier counted a drawer and left it.
+    ShiftClosed(ShiftClosed),
+    /// Kind 30: a stall closed a business day.
+    DayClosed(DayClosed),
+    /// Kind 31: somebody settled a finding.
+    FindingResolved(FindingResolved),
+    /// Kind 32: a carrier came or went.
+    LinkChanged(LinkChanged),
+    /// Kind 33: a new season's catalogue begins.
+    SeasonOpened(SeasonOpened),
+    /// Kind 34: a piece of a price bundle.
+    BundlePublished(BundlePublished),
+    /// Kind 35: a price bundle comes into force at an instant.
+    PricesScheduled(PricesScheduled),
     /// A kind or version that this program does not know: kept, verified, forwarded, shown.
     Unknown(Unknown),
 }
@@ -69,91 +139,14 @@ pub struct EpochOpened {
 /// One Automerge change, chunk type 1, uncompressed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogueChanged {
+    /// The season whose catalogue it edits; 0 is what was before the first.
+    pub season: u32,
     /// The change as Automerge wrote it.
     pub change: Vec<u8>,
 }
 
-/// Goods taken into the stall's custody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GoodsReceived {
-    /// Who asked for it.
-    pub key: Key,
-    /// When, as the till believed: milliseconds since 1970.
-    pub at_ms: i64,
-    /// A delivery note's number, or nothing.
-    pub reference: String,
-    /// What came.
-    pub lines: Vec<GoodsLine>,
-}
-
-/// A quantity of one SKU.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GoodsLine {
-    /// The item.
-    pub sku: String,
-    /// How much of it.
-    pub quantity: Quantity,
-}
-
-/// Money paid back, and perhaps goods taken back. It names its original but carries its own
-/// amounts and SKUs, so that it folds before the original is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refund {
-    /// Who asked for it.
-    pub key: Key,
-    /// The sale.
-    pub sale: EventId,
-    /// When, as the till believed: milliseconds since 1970.
-    pub at_ms: i64,
-    /// The business day it counts for: days since 1970-01-01.
-    pub business_day: i32,
-    /// ISO 4217 code.
-    pub currency: [u8; 3],
-    /// What was refunded.
-    pub lines: Vec<RefundLine>,
-    /// How it was paid back.
-    pub tenders: Vec<Tender>,
-    /// Whether the goods went back on the shelf.
-    pub restock: bool,
-}
-
-/// Part of one line of a sale, paid back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefundLine {
-    /// The line's place in the sale, from 0.
-    pub line: u16,
-    /// The item.
-    pub sku: String,
-    /// How much came back.
-    pub quantity: Quantity,
-    /// Minor units paid back.
-    pub amount: i64,
-}
-
-/// A sale of the same log, undone as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Void {
-    /// Who asked for it.
-    pub key: Key,
-    /// The sale: an ancestor of this event.
-    pub sale: EventId,
-    /// When, as the till believed: milliseconds since 1970.
-    pub at_ms: i64,
-}
-
-/// Measurements at one instant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TelemetrySample {
-    /// When: milliseconds since 1970.
-    pub at_ms: i64,
-    /// Samples that were overwritten before this one because nothing could be sent.
-    pub overwritten: u64,
-    /// Name and value, in name order.
-    pub metrics: Vec<(String, i64)>,
-}
-
 /// An event of a kind or version that is not known here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unknown {
     /// Its kind.
     pub kind: u16,
@@ -161,17 +154,6 @@ pub struct Unknown {
     pub version: u8,
     /// Its body, uninterpreted.
     pub body: Vec<u8>,
-}
-
-impl Refund {
-    /// Takes the SKUs of an earlier statement of the same refund, where the lines agree.
-    pub fn fill_from(&mut self, earlier: &Self) {
-        for (line, was) in self.lines.iter_mut().zip(&earlier.lines) {
-            if line.line == was.line {
-                line.sku.clone_from(&was.sku);
-            }
-        }
-    }
 }
 
 impl Payload {
@@ -182,6 +164,21 @@ impl Payload {
             Self::SaleCompleted(p) => Some(&p.key),
             Self::SaleRefunded(p) => Some(&p.key),
             Self::SaleVoided(p) => Some(&p.key),
+            Self::GoodsDispatched(p) => Some(&p.key),
+            Self::GoodsTakenIn(p) => Some(&p.key),
+            Self::GoodsReturned(p) => Some(&p.key),
+            Self::StockCounted(p) => Some(&p.key),
+            Self::GoodsSpoiled(p) => Some(&p.key),
+            Self::GoodsReserved(p) => Some(&p.key),
+            Self::ReservationReleased(p) => Some(&p.key),
+            Self::RightsRequested(p) => p.key.as_ref(),
+            Self::RightsGranted(p) => p.key.as_ref(),
+            Self::ReceiptReprinted(p) => Some(&p.key),
+            Self::CashMoved(p) => Some(&p.key),
+            Self::ShiftOpened(p) => Some(&p.key),
+            Self::ShiftClosed(p) => Some(&p.key),
+            Self::DayClosed(p) => Some(&p.key),
+            Self::FindingResolved(p) => Some(&p.key),
             _ => None,
         }
     }

@@ -8,12 +8,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash;
+use crate::ids::EventId;
 
 /// Thousandths of a unit: 1000 is one piece, 1500 is 1.5 kg.
 pub type Quantity = u64;
 
 /// An idempotency key: a till and the till's own counter, or any short text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// The till.
     pub till: String,
@@ -28,6 +29,12 @@ pub enum KeyNumber {
     Counter(u64),
     /// Any other text.
     Text(String),
+}
+
+impl Default for KeyNumber {
+    fn default() -> Self {
+        Self::Counter(0)
+    }
 }
 
 impl KeyNumber {
@@ -50,7 +57,7 @@ impl fmt::Display for KeyNumber {
 }
 
 /// A completed sale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sale {
     /// Which request of which till.
     pub key: Key,
@@ -72,6 +79,18 @@ pub struct Sale {
     pub tenders: Vec<Tender>,
     /// Minor units on top, for the staff.
     pub tip: i64,
+    /// The number on its receipt: counts up without gaps for each till, together with the till's
+    /// refunds, along the stall's own branch. 0 on sales of format version 1, which had none.
+    pub receipt: u64,
+    /// The reservation that it fulfils, an ancestor of this event.
+    pub reservation: Option<EventId>,
+    /// The lines, ascending, whose quantities spend promise rights.
+    pub promised: Vec<u16>,
+    /// The lines, ascending, whose amounts came from another bundle than the sale's.
+    pub line_bundles: Vec<(u16, Hash)>,
+    /// The card tenders, ascending, that were accepted while no acquirer could be asked. A later
+    /// payment flow settles them.
+    pub accepted_offline: Vec<u8>,
 }
 
 /// One line of a sale.
@@ -116,6 +135,12 @@ impl Sale {
     /// The amounts charged, without the tip; `None` when they overflow.
     pub fn total(&self) -> Option<i64> {
         self.lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.amount))
+    }
+
+    /// The bundle that a line's amount came from.
+    pub fn bundle_of(&self, line: u16) -> Option<Hash> {
+        let other = self.line_bundles.iter().find(|(at, _)| *at == line);
+        other.map(|(_, bundle)| *bundle).or(self.price_bundle)
     }
 
     /// The money handed over; `None` when it overflows.

@@ -3,20 +3,22 @@
 //! The till asks this before it pays money back; the fold itself never refuses.
 //!
 //! ```text
-//! row     sale's log id 16 | epoch 8 BE | seq 8 BE | short hash 16        value  [`Reversal`]
+//! row     sale's log id 16 | epoch 8 BE | seq 8 BE | short hash 16      value  [`Reversal`]
+//! row     the same, then the same of an event that reversed some        value  1
 //! ```
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Refund;
-use crate::ids::{EventId, Scope};
+use super::findings::{self, Finding, Rule};
+use super::{Books, Origin, Projection, event_key};
+use crate::event::sale::Sale;
+use crate::event::{Event, Payload, Refund};
+use crate::ids::{EventId, Lane, Log, Scope};
 use crate::keys;
-use crate::limits::SALE_LINES_MAX;
+use crate::limits::{EVIDENCE_MAX, SALE_LINES_MAX};
 use crate::store::ReadError;
-
-use super::{Books, Origin, Projection};
 
 /// What happened to a sale after it was rung up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,11 +32,23 @@ pub struct Reversal {
 
 /// The key of a sale's row.
 pub fn key(scope: Scope, sale: &EventId) -> Vec<u8> {
-    super::row(Projection::Reversals, scope, &keys::event(sale)[1..])
+    super::row(Projection::Reversals, scope, &event_key(sale))
 }
 
-/// Adds a refund.
-pub fn refunded(books: &mut dyn Books, origin: &Origin, refund: &Refund) -> Result<(), ReadError> {
+/// Takes an event in.
+pub fn fold(books: &mut dyn Books, origin: &Origin, event: &Event) -> Result<(), ReadError> {
+    match &event.payload {
+        Payload::SaleRefunded(refund) => refunded(books, origin, refund),
+        Payload::SaleVoided(void) if is_sale(books, origin, &void.sale)? => {
+            let key = key(origin.log.scope, &void.sale);
+            super::update(books, key, |reversal: &mut Reversal| reversal.voided = true)?;
+            witness(books, origin, &void.sale)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refunded(books: &mut dyn Books, origin: &Origin, refund: &Refund) -> Result<(), ReadError> {
     super::update(books, key(origin.log.scope, &refund.sale), |reversal: &mut Reversal| {
         // A sale has no more lines; a lying refund must not let the row grow without end.
         let lines = refund.lines.iter().filter(|line| usize::from(line.line) < SALE_LINES_MAX);
@@ -43,15 +57,85 @@ pub fn refunded(books: &mut dyn Books, origin: &Origin, refund: &Refund) -> Resu
             sums.0 += i128::from(line.quantity);
             sums.1 += i128::from(line.amount);
         }
-    })
+    })?;
+    witness(books, origin, &refund.sale)
 }
 
-/// Marks a sale as undone. Returns whether it was not before.
-pub fn voided(books: &mut dyn Books, origin: &Origin, sale: &EventId) -> Result<bool, ReadError> {
-    let mut first = false;
-    super::update(books, key(origin.log.scope, sale), |reversal: &mut Reversal| {
-        first = !reversal.voided;
-        reversal.voided = true;
-    })?;
-    Ok(first)
+/// Notes that an event reversed some of a sale.
+fn witness(books: &mut dyn Books, origin: &Origin, sale: &EventId) -> Result<(), ReadError> {
+    let rest = [event_key(sale), event_key(&origin.id)].concat();
+    books.set_row(super::row(Projection::Reversals, origin.log.scope, &rest), Some(vec![1]))
+}
+
+/// Whether a void names a sale that stands before it on its branch.
+fn is_sale(books: &dyn Books, origin: &Origin, sale: &EventId) -> Result<bool, ReadError> {
+    let original = books.ancestor(origin, sale)?;
+    Ok(original.is_some_and(|event| matches!(event.payload, Payload::SaleCompleted(_))))
+}
+
+/// Re-examines what an event could have made a finding.
+pub fn judge(books: &mut dyn Books, origin: &Origin, event: &Event) -> Result<(), ReadError> {
+    let scope = origin.log.scope;
+    // A refund may have come before the event that it names.
+    judge_sale(books, scope, &origin.id)?;
+    match &event.payload {
+        Payload::SaleRefunded(refund) => judge_sale(books, scope, &refund.sale),
+        Payload::SaleVoided(void) if is_sale(books, origin, &void.sale)? => {
+            judge_sale(books, scope, &void.sale)
+        }
+        Payload::SaleVoided(_) => {
+            let subject = event_key(&origin.id);
+            let finding = Finding::new(Rule::VoidElsewhere, origin.id.to_string(), [origin.id]);
+            findings::put(books, scope, Rule::VoidElsewhere, &subject, Some(finding))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn judge_sale(books: &mut dyn Books, scope: Scope, sale: &EventId) -> Result<(), ReadError> {
+    let key = key(scope, sale);
+    let Some(row) = books.row(&key)? else { return Ok(()) };
+    let reversal: Reversal = super::read(Some(row))?;
+    let subject = event_key(sale);
+    let (mut over, mut wrong) = (None, None);
+    if let Some((_, event)) = books.event(sale)?.filter(|(log, _)| here(log, scope)) {
+        match event.payload {
+            Payload::SaleCompleted(original) => over = too_much(&original, &reversal),
+            _ => wrong = Some(()),
+        }
+    }
+    let evidence = evidence(books, &key)?;
+    let mut finding = Finding::new(Rule::OverRefund, sale.to_string(), evidence);
+    let bad = Finding { rule: Rule::BadReference, ..finding.clone() };
+    let over = over.map(|(quantity, money)| {
+        (finding.quantity, finding.money) = (quantity, money);
+        finding
+    });
+    findings::put(books, scope, Rule::OverRefund, &subject, over)?;
+    findings::put(books, scope, Rule::BadReference, &subject, wrong.map(|()| bad))
+}
+
+fn here(log: &Log, scope: Scope) -> bool {
+    log.scope == scope && log.lane == Lane::Ledger
+}
+
+/// The quantity and the money taken back beyond what was sold, if any.
+fn too_much(sale: &Sale, reversal: &Reversal) -> Option<(i128, i128)> {
+    let (mut quantity, mut money, mut any) = (0, 0, false);
+    for (line, (back, paid)) in &reversal.refunded {
+        let sold = sale.lines.get(usize::from(*line)).filter(|_| !reversal.voided);
+        let (most, due) =
+            sold.map_or((0, 0), |sold| (i128::from(sold.quantity), i128::from(sold.amount)));
+        any |= *back > most || *paid > due || sold.is_none();
+        quantity += (back - most).max(0);
+        money += (paid - due).max(0);
+    }
+    any.then_some((quantity, money))
+}
+
+/// The first events, in order, that reversed some of the sale with this row.
+fn evidence(books: &dyn Books, key: &[u8]) -> Result<Vec<EventId>, ReadError> {
+    let rows = books.rows(&keys::prefix([key, &[]].concat()))?;
+    let ids = rows.iter().filter_map(|(row, _)| super::read_event_key(row.get(key.len()..)?));
+    Ok(ids.take(EVIDENCE_MAX).collect())
 }

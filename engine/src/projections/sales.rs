@@ -10,9 +10,9 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Refund;
 use crate::event::codec;
 use crate::event::sale::Sale;
+use crate::event::{Event, Payload, Refund};
 use crate::ids::{DeviceId, Scope};
 use crate::keys::{self, Range};
 use crate::store::ReadError;
@@ -92,6 +92,19 @@ pub struct Day {
     pub currency: [u8; 3],
     /// The sums.
     pub sums: Sums,
+}
+
+/// Takes an event in.
+pub fn fold(books: &mut dyn Books, origin: &Origin, event: &Event) -> Result<(), ReadError> {
+    match &event.payload {
+        Payload::SaleCompleted(sale) => sold(books, origin, sale),
+        Payload::SaleRefunded(refund) => refunded(books, origin, refund),
+        Payload::SaleVoided(void) => match super::undo(books, Projection::Sales, origin, void)? {
+            Some(sale) => voided(books, origin, &sale),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 /// Counts a sale.

@@ -9,11 +9,32 @@
 
 use crate::event::codec;
 use crate::event::sale::Sale;
+use crate::event::{Event, Payload};
 use crate::ids::{DeviceId, Scope};
 use crate::keys::{self, Range};
 use crate::store::ReadError;
 
 use super::{Books, Origin, Projection};
+
+/// Takes an event in.
+pub fn fold(books: &mut dyn Books, origin: &Origin, event: &Event) -> Result<(), ReadError> {
+    match &event.payload {
+        Payload::GoodsReceived(goods) => goods
+            .lines
+            .iter()
+            .try_for_each(|line| add(books, origin, &line.sku, i128::from(line.quantity))),
+        Payload::SaleCompleted(sale) => sold(books, origin, sale, -1),
+        Payload::SaleRefunded(refund) if refund.restock => refund
+            .lines
+            .iter()
+            .try_for_each(|line| add(books, origin, &line.sku, i128::from(line.quantity))),
+        Payload::SaleVoided(void) => match super::undo(books, Projection::Stock, origin, void)? {
+            Some(sale) => sold(books, origin, &sale, 1),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
 
 /// Adds to the stock of the stall that the event came from.
 pub fn add(

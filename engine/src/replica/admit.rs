@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::Replica;
 use super::span::Span;
-use crate::event::codec::{self, CodecError};
+use crate::event::codec::{self, CodecError, Generation};
 use crate::event::{Event, Payload};
 use crate::ids::{Log, LogId, Tip};
 use crate::keys;
@@ -70,7 +70,7 @@ impl Replica {
         let id = segment.log.id();
         if segment.after != Tip::ROOT && !self.has(&id, &segment.after)? {
             // Checked now, so that it is not held against whoever brings its parent.
-            decode(&segment)?;
+            decode(self.generation, &segment)?;
             return Ok(self.stage(id, segment));
         }
         let mut joined = 0;
@@ -123,7 +123,7 @@ impl Replica {
         segment: Verified,
         wall_ms: u64,
     ) -> Result<usize, AdmitError> {
-        let events = decode(&segment)?;
+        let events = decode(self.generation, &segment)?;
         let Verified { log, after, links, .. } = segment;
         let linear = self.logs.get(id).is_none_or(|state| state.leaves.contains_key(&after));
         let full = self.logs.get(id).is_some_and(|state| state.leaves.len() >= LEAVES_MAX);
@@ -161,16 +161,13 @@ fn cost(segment: &Verified) -> usize {
 }
 
 /// Decodes every event before any is joined, and checks where epochs open.
-fn decode(segment: &Verified) -> Result<Vec<Event>, AdmitError> {
+fn decode(generation: Generation, segment: &Verified) -> Result<Vec<Event>, AdmitError> {
     let Verified { log, epoch, after, links } = segment;
     let mut events = Vec::with_capacity(links.len());
     let mut parent = *after;
     for Link { tip, bytes, .. } in links {
-        let event = codec::decode_event(bytes).map_err(|cause| AdmitError::Event {
-            log: *log,
-            seq: tip.seq,
-            cause: cause.into(),
-        })?;
+        let event = codec::decode_event_as(generation, bytes)
+            .map_err(|cause| AdmitError::Event { log: *log, seq: tip.seq, cause: cause.into() })?;
         let opens = parent == Tip::ROOT || parent.epoch != *epoch;
         let proper = match &event.payload {
             Payload::EpochOpened(open) => {

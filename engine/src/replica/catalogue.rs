@@ -26,6 +26,8 @@ impl Replica {
         Ok(())
     }
 
+    pub(super) fn mirror_whole_catalogues(&mut self) {}
+
     pub(super) fn load_catalogues(&mut self) -> Result<(), ReadError> {
         Ok(())
     }
@@ -78,7 +80,8 @@ mod folded {
             let edits = self.catalogues.entry(scope).or_default().edit(&actor, items)?;
             let mut out = Vec::new();
             for edit in edits {
-                let payload = Payload::CatalogueChanged(CatalogueChanged { change: edit.bytes });
+                let payload =
+                    Payload::CatalogueChanged(CatalogueChanged { season: 0, change: edit.bytes });
                 out.push(self.append(scope, lane, payload, wall_ms)?);
             }
             Ok(out)
@@ -108,6 +111,11 @@ mod folded {
                 }
             }
             rows.into_iter().try_for_each(|(key, value)| self.set_row(key, value))
+        }
+
+        /// Has every item written with the next batch: the rows were cleared.
+        pub(in crate::replica) fn mirror_whole_catalogues(&mut self) {
+            self.catalogues.values_mut().for_each(crate::catalogue::Catalogue::touch_all);
         }
 
         /// Rebuilds every document from the log; the rows are there already.

@@ -1,5 +1,6 @@
 //! Forks: found while joining, proven to others in the authority lane.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::lanes::StoredEvent;
@@ -7,11 +8,12 @@ use super::span::event_id;
 use super::{LogState, Replica};
 use crate::authority::{ForkProof, ForkSide, fork};
 use crate::hash::Hash;
-use crate::ids::{Epoch, EventId, Log, Signature, Tip};
+use crate::ids::{Epoch, EventId, Lane, Log, LogId, Signature, Tip};
 use crate::keys;
 use crate::limits::{FORKS_PROVEN_MAX, GROUP_EVENTS_MAX};
 use crate::log::chain;
-use crate::projections::Origin;
+use crate::projections::findings::{self, Finding, Rule};
+use crate::projections::{Origin, Projection};
 use crate::store::ReadError;
 
 /// A log that has two branches with one parent.
@@ -142,6 +144,44 @@ impl Replica {
             ControlFlow::Continue(())
         })?;
         Ok(out)
+    }
+
+    /// Writes the finding of every fork of a ledger; see [`Replica::judge_fork`].
+    pub(super) fn judge_forks(&mut self) -> Result<(), ReadError> {
+        for (key, row) in self.rows.collect(&keys::forks())? {
+            let ids = self.logs.keys().find(|id| key[1..].starts_with(&id.0)).copied();
+            if let (Some(id), Some(parent)) = (ids, keys::read_tip(&row)) {
+                self.judge_fork(&id, &parent)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the finding of a fork: its evidence is the first event of each side.
+    pub(super) fn judge_fork(&mut self, id: &LogId, parent: &Tip) -> Result<(), ReadError> {
+        let state = &self.logs[id];
+        let log = state.log;
+        if log.lane != Lane::Ledger || !self.is_whole(Projection::Findings) {
+            return Ok(());
+        }
+        let opened = state.parents.iter().filter(|(_, parents)| parents.contains(parent));
+        let epochs: BTreeSet<Epoch> =
+            opened.map(|(epoch, _)| *epoch).chain([parent.epoch]).collect();
+        let mut sides = Vec::new();
+        for epoch in epochs {
+            let start = chain::start(&log, epoch, parent);
+            for (key, row) in
+                self.rows.collect(&keys::events(id, epoch, parent.seq + 1, parent.seq + 1))?
+            {
+                let Some(stored) = StoredEvent::from_bytes(&row) else { continue };
+                if chain::link(&start, &chain::content(&stored.bytes)) == stored.hash {
+                    sides.extend(keys::read_event_id(&key));
+                }
+            }
+        }
+        let subject = fork::id(&log, parent);
+        let finding = Finding::new(Rule::Fork, log.device.to_string(), sides);
+        findings::put(self, log.scope, Rule::Fork, &subject.0, Some(finding))
     }
 
     fn head_signature(&self, id: &EventId) -> Result<Option<Signature>, ReadError> {

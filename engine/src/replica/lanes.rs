@@ -8,11 +8,12 @@ use super::{Leaf, LogState, Replica};
 use crate::event::codec::{self, CodecError};
 use crate::event::{Event, Payload};
 use crate::hash::Hash;
-use crate::ids::{EventId, Log, LogId, Tip};
+use crate::ids::{DeviceId, EventId, Log, LogId, Tip};
 use crate::keys;
+use crate::limits::EVIDENCE_MAX;
 use crate::log::chain;
-use crate::projections::{self, Books, Origin};
-use crate::store::ReadError;
+use crate::projections::{self, Books, Origin, Projection};
+use crate::store::{ReadError, Row};
 
 use super::open::leaf_bytes;
 use super::span::event_id;
@@ -48,6 +49,9 @@ impl Replica {
     pub(super) fn log_state(&mut self, log: &Log) -> &mut LogState {
         let id = log.id();
         if !self.logs.contains_key(&id) {
+            if self.logs.is_empty() {
+                self.begin_whole();
+            }
             self.rows.set(keys::log(&id), Some(log.to_bytes().to_vec()));
         }
         self.logs.entry(id).or_insert_with(|| LogState::new(*log))
@@ -63,7 +67,7 @@ impl Replica {
         bytes: &[u8],
         event: &Event,
     ) -> Result<(), ReadError> {
-        let above = self.step_off(id, parent, tip)?;
+        let (above, forks) = self.step_off(id, parent, tip)?;
         let stake = above.stake.saturating_add(event.payload.stake());
         let stored = StoredEvent { hash: tip.hash, stake, bytes: bytes.to_vec() };
         let place = event_id(id, tip);
@@ -86,25 +90,27 @@ impl Replica {
             self.rows.set(keys::bearer(key, &place), Some(Vec::new()));
         }
         self.dirty.insert(*id);
-        self.fold(Origin { log, id: place }, event)
+        self.fold(Origin { log, id: place }, event)?;
+        if forks { self.judge_fork(id, parent) } else { Ok(()) }
     }
 
-    /// Takes the parent off the leaves; when it is none, the log forks here.
-    fn step_off(&mut self, id: &LogId, parent: &Tip, tip: &Tip) -> Result<Leaf, ReadError> {
+    /// Takes the parent off the leaves; when it is none, the log forks here, which the second value
+    /// says.
+    fn step_off(&mut self, id: &LogId, parent: &Tip, tip: &Tip) -> Result<(Leaf, bool), ReadError> {
         let state = self.logs.get_mut(id).expect("invariant: the log has a state");
         if let Some(leaf) = state.leaves.remove(parent) {
             self.rows.set(keys::leaf(id, parent), None);
-            return Ok(leaf);
+            return Ok((leaf, false));
         }
         if state.leaves.is_empty() {
-            return Ok(Leaf::default());
+            return Ok((Leaf::default(), false));
         }
         if tip.epoch == parent.epoch {
             state.split.insert(tip.epoch);
         }
         self.rows.set(keys::fork(id, parent), Some(keys::tip_bytes(parent).to_vec()));
         let stake = self.stored(&event_id(id, parent))?.map_or(0, |stored| stored.stake);
-        Ok(Leaf { stake, head: None })
+        Ok((Leaf { stake, head: None }, true))
     }
 
     /// An event's row, pending or committed.
@@ -124,18 +130,18 @@ impl Replica {
     /// An event by its id, pending or committed.
     pub fn event(&self, id: &EventId) -> Result<Option<Event>, ReadError> {
         let Some(stored) = self.stored(id)? else { return Ok(None) };
-        codec::decode_event(&stored.bytes).map(Some).map_err(garbled)
+        codec::decode_event_as(self.generation, &stored.bytes).map(Some).map_err(garbled)
     }
 
     fn fold(&mut self, origin: Origin, event: &Event) -> Result<(), ReadError> {
         match &event.payload {
-            Payload::CatalogueChanged(change) => self.fold_catalogue(&origin, change),
+            Payload::CatalogueChanged(change) => self.fold_catalogue(&origin, change)?,
             Payload::GrantIssued(_) | Payload::DeviceRevoked(_) | Payload::ForkProven(_) => {
                 self.fold_authority(&origin, &event.payload);
-                Ok(())
             }
-            _ => projections::fold(self, &origin, event),
+            _ => {}
         }
+        projections::fold(self, &origin, event)
     }
 }
 
@@ -148,6 +154,10 @@ impl Books for Replica {
         self.rows.get(key)
     }
 
+    fn rows(&self, range: &keys::Range) -> Result<Vec<Row>, ReadError> {
+        self.rows.collect(range)
+    }
+
     fn set_row(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), ReadError> {
         self.rows.set_projection(key, value)
     }
@@ -155,5 +165,27 @@ impl Books for Replica {
     fn ancestor(&self, origin: &Origin, id: &EventId) -> Result<Option<Event>, ReadError> {
         let above = id.log == origin.id.log && id.seq < origin.id.seq;
         if above && self.is_ancestor(id, &origin.id)? { self.event(id) } else { Ok(None) }
+    }
+
+    fn event(&self, id: &EventId) -> Result<Option<(Log, Event)>, ReadError> {
+        let Some(state) = self.logs.get(&id.log) else { return Ok(None) };
+        Ok(self.event(id)?.map(|event| (state.log, event)))
+    }
+
+    fn bearers(&self, origin: &Origin, event: &Event) -> Result<Vec<EventId>, ReadError> {
+        let Some(key) = event.payload.key() else { return Ok(Vec::new()) };
+        let log = &origin.id.log;
+        let rows = self.rows.first(&keys::bearers(log, key), EVIDENCE_MAX)?;
+        Ok(rows.iter().filter_map(|(row, _)| keys::read_bearer(log, row)).collect())
+    }
+
+    fn is_control(&self, device: &DeviceId) -> bool {
+        let removed = self.rights.charter().map(|charter| charter.removed.as_slice());
+        self.rights.is_control(device)
+            || removed.unwrap_or_default().iter().any(|(was, _)| was == device)
+    }
+
+    fn folds(&self, projection: Projection, origin: &Origin) -> bool {
+        self.rebuild_has_passed(projection, origin)
     }
 }

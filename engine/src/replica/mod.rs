@@ -17,6 +17,7 @@ pub mod lanes;
 pub mod open;
 pub mod overlay;
 pub mod query;
+pub mod rebuild;
 pub mod span;
 pub mod verify;
 
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use crate::authority::Rights;
 use crate::clock::Clock;
+use crate::event::codec::Generation;
 use crate::ids::{DeviceId, Epoch, Log, LogId, TenantId, Tip};
 use crate::log::segment::Verified;
 use crate::log::vector::VersionVector;
@@ -51,6 +53,8 @@ pub struct Replica {
     staged: BTreeMap<(LogId, Tip), Vec<Verified>>,
     staged_count: usize,
     staged_bytes: usize,
+    generation: Generation,
+    rebuild: rebuild::Rebuild,
     #[cfg(feature = "catalogue")]
     catalogues: BTreeMap<crate::ids::Scope, crate::catalogue::Catalogue>,
 }

@@ -9,7 +9,7 @@ use super::overlay::Overlay;
 use super::{Leaf, LogState, Replica};
 use crate::authority::{DocumentError, Rights, SignedDocument};
 use crate::clock::{Clock, Hlc};
-use crate::event::codec::{self, CodecError};
+use crate::event::codec::{self, CodecError, Generation};
 use crate::ids::{Epoch, LOG_BYTES, Log, TenantId, Tip};
 use crate::keys;
 use crate::log::vector::VersionVector;
@@ -43,6 +43,18 @@ impl Replica {
         epoch: Epoch,
         store: Arc<dyn Store>,
     ) -> Result<Self, OpenError> {
+        Self::open_as(Generation::CURRENT, key, tenant, epoch, store)
+    }
+
+    /// Opens it as a program of an earlier generation would, which knows fewer kinds. For tests and
+    /// simulations of mixed versions.
+    pub fn open_as(
+        generation: Generation,
+        key: Keypair,
+        tenant: TenantId,
+        epoch: Epoch,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, OpenError> {
         let mut replica = Self {
             key,
             epoch,
@@ -56,11 +68,14 @@ impl Replica {
             staged: BTreeMap::new(),
             staged_count: 0,
             staged_bytes: 0,
+            generation,
+            rebuild: Default::default(),
             #[cfg(feature = "catalogue")]
             catalogues: BTreeMap::new(),
         };
         replica.read_rights()?;
         replica.read_logs()?;
+        replica.plan_rebuild()?;
         replica.load_catalogues()?;
         if let Some(bytes) = replica.rows.get(&keys::clock())? {
             let bytes = bytes.try_into().map_err(|_| OpenError::Garbled("clock"))?;

@@ -65,6 +65,31 @@ impl Overlay {
         Ok(rows.into_iter().collect())
     }
 
+    /// The first rows of a range, pending or committed, in key order: at most `limit`.
+    pub fn first(&self, range: &Range, limit: usize) -> Result<Vec<store::Row>, ReadError> {
+        let mut rows = BTreeMap::new();
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let removed = self.pending.range(range.0.clone()..range.1.clone());
+        let removed = removed.filter(|(_, (_, row))| row.is_none()).count();
+        self.store.scan(&range.0, &range.1, &mut |key, value| {
+            rows.insert(key.to_vec(), value.to_vec());
+            if rows.len() < limit + removed {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        for (key, (_, row)) in self.pending.range(range.0.clone()..range.1.clone()) {
+            match row {
+                Some(value) => rows.insert(key.clone(), value.clone()),
+                None => rows.remove(key),
+            };
+        }
+        Ok(rows.into_iter().take(limit).collect())
+    }
+
     /// Sets a row in the open generation; `None` removes it.
     pub fn set(&mut self, key: Vec<u8>, row: Row) {
         self.pending.insert(key, (self.generation, row));

@@ -8,9 +8,10 @@ use thiserror::Error;
 use super::Replica;
 use super::history::Run;
 use super::lanes::StoredEvent;
+use super::rebuild::is_whole;
 use crate::books;
 use crate::hash::Hash;
-use crate::ids::{EventId, Log, Scope, Signature, Tip};
+use crate::ids::{EventId, Lane, Log, Scope, Signature, Tip};
 use crate::keys;
 use crate::limits::{GROUP_BYTES_MAX, GROUP_EVENTS_MAX, SEGMENT_EVENTS_MAX, SEGMENT_RAW_BYTES_MAX};
 use crate::log::chain;
@@ -165,19 +166,26 @@ impl Replica {
         let vector = books::vector(view.as_ref())?;
         let mut out = Vec::new();
         for projection in Projection::ALL {
-            let lane = projection.lane();
-            let me = self.device();
-            let whole = self.rights().is_control(&me)
-                || self.rights().grant(&me).is_some_and(|g| g.reads.contains(&(scope, lane)));
-            if !whole {
+            if !self.reads_all(projection, scope) || !is_whole(view.as_ref(), projection)? {
                 continue;
             }
-            let vector = vector.filtered(|log| log.scope == scope && log.lane == lane).hash();
+            let vector = vector.filtered(|log| projection.reads(scope, log)).hash();
             let row = view.get(&keys::digest(projection as u8, scope))?;
             let digest = Digest::from_bytes(&row.unwrap_or_default()).to_hash();
             out.push(DigestRow { scope, projection, vector, digest });
         }
         Ok(out)
+    }
+
+    /// Whether this device may hold every log that a projection reads.
+    fn reads_all(&self, projection: Projection, scope: Scope) -> bool {
+        let me = self.device();
+        let lane = |lane| Log { tenant: self.tenant(), device: me, scope, lane };
+        let lanes = Lane::ALL.into_iter().filter(|at| projection.reads(scope, &lane(*at)));
+        self.rights().is_control(&me)
+            || self.rights().grant(&me).is_some_and(|grant| {
+                lanes.into_iter().all(|lane| grant.reads.contains(&(scope, lane)))
+            })
     }
 
     /// A committed event with its stored row.

@@ -7,6 +7,8 @@
 //! | [`shop`], [`shelf`] | the basket; the buttons that fill it |
 //! | [`sold`] | a sale that stands |
 //! | [`stock`] | what lies here and elsewhere |
+//!
+//! What does not fit together is shown by `shell::page::findings`.
 
 mod risk;
 mod shelf;
@@ -18,17 +20,19 @@ mod tests;
 
 use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use engine::store::Read;
+use engine::store::{Read, ReadError};
 use maud::{Markup, html};
-use shell::page::{Door, Frame, PageProblem, Visitor, frame, login};
+use shell::page::findings::{self, SettleForm};
+use shell::page::frame::part;
+use shell::page::{Door, Frame, PageProblem, Posted, Visitor, frame, login};
 use shell::problem::Problem;
 use shell::read::{StockPage, Summary, from_snapshot, stock_page, summary_of};
 use transport::env::Env;
 
 use crate::api::{Api, ask, unexpected};
-use crate::core::{Answer, Call, Status};
+use crate::core::{Answer, Call, Request, Status};
 
 /// Rows of stock on the live page; the rest has a page of its own.
 const STOCK_ROWS: usize = 50;
@@ -59,16 +63,19 @@ pub fn routes<E: Env>(api: Api<E>) -> Router {
         .route("/sell", post(shop::sell::<E>))
         .route("/sold/{id}", get(sold::show::<E>))
         .route("/stock", get(stock::show::<E>))
+        .route("/settle", post(settle::<E>))
         .merge(login::routes())
         .with_state(Pages { api, door })
 }
 
-/// What the live page shows, all of one moment.
+/// What the live page shows. Books that are being rebuilt keep none of the others from view.
 struct Seen {
     status: Status,
     wall_ms: u64,
-    summary: Summary,
-    stock: StockPage,
+    currency: String,
+    summary: Result<Summary, ReadError>,
+    stock: Result<StockPage, ReadError>,
+    findings: Result<findings::Open, ReadError>,
 }
 
 async fn home<E: Env>(
@@ -76,15 +83,16 @@ async fn home<E: Env>(
     State(pages): State<Pages<E>>,
 ) -> Result<Response, PageProblem> {
     let seen = look(&pages).await?;
-    let (device, currency) = (seen.status.device, pages.api.library.currency.clone());
+    let device = seen.status.device;
     let shelf = move |store: &dyn Read| shelf::on_sale(store, device, "");
     let shelf = from_snapshot(pages.api.library.store.clone(), shelf).await?;
     let body = html! {
-        (risk::banner(&seen.status, seen.wall_ms, &seen.summary.currency))
-        (shop::counter(&shelf, &currency))
+        (risk::banner(&seen.status, seen.wall_ms, &seen.currency))
+        (shop::counter(&shelf, &seen.currency))
         (parts(&seen))
     };
-    let links = [("#sell", "Sell"), ("#stock", "Stock"), ("#peers", "Peers")];
+    let links =
+        [("#sell", "Sell"), ("#stock", "Stock"), ("#findings", "Findings"), ("#peers", "Peers")];
     let frame = Frame {
         title: &seen.status.name,
         visitor: Some(visitor.0.till()),
@@ -96,15 +104,16 @@ async fn home<E: Env>(
 
 async fn live<E: Env>(_: Visitor, State(pages): State<Pages<E>>) -> Result<Response, PageProblem> {
     let seen = look(&pages).await?;
-    let banner = risk::banner(&seen.status, seen.wall_ms, &seen.summary.currency);
+    let banner = risk::banner(&seen.status, seen.wall_ms, &seen.currency);
     Ok(frame::fragment(html! { (banner) (parts(&seen)) }))
 }
 
 /// What stands below the counter.
 fn parts(seen: &Seen) -> Markup {
     html! {
-        (sold::so_far(&seen.summary, &seen.status.device))
-        (stock::section(&seen.stock, &seen.status.device))
+        (part("totals", &seen.summary, |summary| sold::so_far(summary, &seen.status.device)))
+        (part("stock", &seen.stock, |stock| stock::section(stock, &seen.status.device)))
+        (part("findings", &seen.findings, |open| findings::section(open, &seen.currency)))
         (risk::peers(&seen.status))
     }
 }
@@ -112,11 +121,29 @@ fn parts(seen: &Seen) -> Markup {
 async fn look<E: Env>(pages: &Pages<E>) -> Result<Seen, Problem> {
     let status = status(pages).await?;
     let library = pages.api.library.clone();
+    let (currency, wall_ms) = (library.currency.clone(), pages.api.env.now().wall_ms);
     let read = move |store: &dyn Read| {
-        Ok((summary_of(store, library.currency)?, stock_page(store, None, STOCK_ROWS)?))
+        Ok(Seen {
+            status,
+            wall_ms,
+            summary: summary_of(store, currency.clone()),
+            stock: stock_page(store, None, STOCK_ROWS),
+            findings: findings::open(store),
+            currency,
+        })
     };
-    let (summary, stock) = from_snapshot(library.store.clone(), read).await?;
-    Ok(Seen { status, wall_ms: pages.api.env.now().wall_ms, summary, stock })
+    from_snapshot(library.store, read).await
+}
+
+async fn settle<E: Env>(
+    State(pages): State<Pages<E>>,
+    Posted { visitor, form }: Posted<SettleForm>,
+) -> Result<Response, PageProblem> {
+    let request = Request::Settle(form.into_event(&visitor.0)?);
+    match ask(&pages.api, Call::Write(request)).await? {
+        Answer::Written(_) => Ok(Redirect::to("/#findings").into_response()),
+        other => Err(unexpected(&other).into()),
+    }
 }
 
 async fn status<E: Env>(pages: &Pages<E>) -> Result<Status, Problem> {

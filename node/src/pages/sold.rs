@@ -12,6 +12,7 @@ use engine::store::{Read, ReadError};
 use maud::{Markup, html};
 use serde::Deserialize;
 use shell::extract::{Path, Query};
+use shell::page::frame::part;
 use shell::page::words::{amount, count, money, quantity};
 use shell::page::{PageProblem, Visitor};
 use shell::problem::Problem;
@@ -37,12 +38,12 @@ pub(super) async fn show<E: Env>(
     let status = status(&pages).await?;
     let library = pages.api.library.clone();
     let read =
-        move |store: &dyn Read| Ok((sale(store, &event)?, summary_of(store, library.currency)?));
+        move |store: &dyn Read| Ok((sale(store, &event)?, summary_of(store, library.currency)));
     let (sale, summary) = from_snapshot(library.store.clone(), read).await?;
     let sale = sale.ok_or_else(unknown)?;
     let body = html! {
         (receipt(&event, &sale, again.is_some()))
-        (so_far(&summary, &status.device))
+        (part("totals", &summary, |summary| so_far(summary, &status.device)))
     };
     Ok(side(&status, &visitor).page(&body))
 }
@@ -70,9 +71,12 @@ fn receipt(id: &EventId, sale: &Sale, again: bool) -> Markup {
             }
             p .good role="status" { "Sold, and kept on this stall's disk." }
             div .sum .big { span { "Paid" } span #total { (money(total, &currency)) } }
-            @for tender in &sale.tenders {
+            @for (at, tender) in (0..).zip(&sale.tenders) {
                 div .sum {
-                    span { (tender_name(tender.kind)) }
+                    span {
+                        (tender_name(tender.kind))
+                        @if sale.accepted_offline.contains(&at) { ", accepted offline" }
+                    }
                     span { (money(i128::from(tender.amount), &currency)) }
                 }
             }
@@ -82,6 +86,9 @@ fn receipt(id: &EventId, sale: &Sale, again: bool) -> Markup {
             }
             p { a #next .button .main href="/" { "Next customer" } }
             (lines(sale, &currency))
+            @if sale.receipt > 0 {
+                p { "Receipt " strong #receipt { (sale.receipt) } " of till " (sale.key.till) }
+            }
             p .note { "Sale " code #sale-id { (id) } }
         }
     }

@@ -164,6 +164,7 @@ fn sale(host: usize, number: u64, draw: &mut Draw) -> Sale {
         lines,
         tenders: vec![Tender { kind: TenderKind::Cash, amount }],
         tip: 0,
+        ..Sale::default()
     }
 }
 

@@ -82,25 +82,15 @@ fn event(id: &EventId, log: &Log, stored: &StoredEvent) -> Value {
 }
 
 fn body(payload: &Payload) -> Value {
-    let value = match payload {
-        Payload::EpochOpened(body) => serde_json::to_value(body),
-        Payload::CatalogueChanged(body) => {
-            return json!({ "change": engine::hex::encode(&body.change) });
-        }
-        Payload::GoodsReceived(body) => serde_json::to_value(body),
-        Payload::SaleCompleted(body) => serde_json::to_value(body),
-        Payload::SaleRefunded(body) => serde_json::to_value(body),
-        Payload::SaleVoided(body) => serde_json::to_value(body),
-        Payload::TelemetrySampled(body) => serde_json::to_value(body),
-        Payload::GrantIssued(body) | Payload::DeviceRevoked(body) => serde_json::to_value(body),
-        Payload::ForkProven(body) => serde_json::to_value(body),
-        Payload::Unknown(unknown) => {
-            return json!({
-                "kind": unknown.kind,
-                "version": unknown.version,
-                "body": engine::hex::encode(&unknown.body),
-            });
-        }
+    let mut value = serde_json::to_value(codec::Body(payload)).unwrap_or(Value::Null);
+    // Bytes read better as hexadecimal than as a list of numbers.
+    let bytes = match payload {
+        Payload::CatalogueChanged(body) => Some(("change", &body.change)),
+        Payload::Unknown(unknown) => Some(("body", &unknown.body)),
+        _ => None,
     };
-    value.unwrap_or(Value::Null)
+    if let Some((field, bytes)) = bytes {
+        value[field] = json!(engine::hex::encode(bytes));
+    }
+    value
 }

@@ -76,5 +76,8 @@ pub const SESSION_MAX: Duration = Duration::from_secs(18 * 60 * 60);
 
 const _: () = assert!(SESSION_IDLE_MAX.as_nanos() < SESSION_MAX.as_nanos());
 
+/// Findings in one page.
+pub const FINDINGS_PAGE_MAX: usize = 200;
+
 /// SKUs in one page of stock.
 pub const STOCK_PAGE_MAX: usize = 1_000;

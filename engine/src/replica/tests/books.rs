@@ -104,6 +104,7 @@ impl PlainBooks {
                 _ => {}
             }
         }
+        books.stock.retain(|_, quantity| *quantity != 0);
         books
     }
 
@@ -149,11 +150,12 @@ impl PlainBooks {
         for (key, value) in device.rows(keys::PROJECTION) {
             match keys::read_row(&key).unwrap().0 {
                 1 => {
-                    let (sku, stall, quantity) = stock::read(&key, &value).unwrap();
+                    // Marks of undone sales stand beside the rows, here and below.
+                    let Some((sku, stall, quantity)) = stock::read(&key, &value) else { continue };
                     books.stock.insert((sku, stall), quantity);
                 }
                 2 => {
-                    let day = sales::read(&key, &value).unwrap();
+                    let Some(day) = sales::read(&key, &value) else { continue };
                     assert_eq!(day.currency, *b"EUR");
                     let sums = day.sums;
                     let totals = [
@@ -180,7 +182,7 @@ impl PlainBooks {
 
     fn reversed(&mut self, key: &[u8], value: &[u8]) {
         let rest = keys::read_row(key).unwrap().2;
-        let sale = keys::read_event_id(&[&[0x11], rest].concat()).unwrap();
+        let Some(sale) = keys::read_event_id(&[&[0x11], rest].concat()) else { return };
         assert_eq!(reversals::key(scope(), &sale), key);
         let reversal: Reversal = codec::decode("a reversal", value).unwrap();
         for (line, sums) in reversal.refunded {

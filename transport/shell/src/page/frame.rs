@@ -82,6 +82,18 @@ impl Frame<'_> {
     }
 }
 
+/// A part, or why its books cannot be read now; the other parts are shown all the same.
+pub fn part<T>(
+    id: &str,
+    read: &Result<T, ReadError>,
+    show: impl FnOnce(&T) -> Markup,
+) -> Markup {
+    match read {
+        Ok(found) => show(found),
+        Err(error) => html! { section id=(id) .warn { p { (error) } } },
+    }
+}
+
 /// Parts of a page, for its script to put in place.
 pub fn fragment(parts: Markup) -> Response {
     respond(StatusCode::OK, "text/html; charset=utf-8", parts.into_string())

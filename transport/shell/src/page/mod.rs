@@ -7,6 +7,7 @@
 //! | [`posted`] | forms, and the check that one of our own pages sent them |
 //! | [`frame`] | the document around every page, its headers, its two assets |
 //! | [`login`] | the pages that let in and out |
+//! | [`findings`] | what does not fit together, and the form that settles it |
 //! | [`totals`] | sales of each stall and in sum |
 //! | [`words`] | money, quantities and ages as people read them |
 //!
@@ -14,6 +15,7 @@
 //! pages only: the API takes tokens and knows of no cookie.
 
 pub mod door;
+pub mod findings;
 pub mod frame;
 pub mod login;
 pub mod posted;
