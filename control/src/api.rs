@@ -225,6 +225,7 @@ async fn stalls<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<Json<V
                 "last_seen_ms": stall.last_seen_ms,
                 "revoked": stall.revoked,
                 "disputed": stall.disputed,
+                "books": stall.agreed.map(|(equal, ms)| json!({ "equal": equal, "ms": ms })),
             })
         })
         .collect();

@@ -76,6 +76,8 @@ enum Command {
     },
     /// Show every stall with its lag, and what is wrong
     Status,
+    /// Say where the live page is, for a browser on this machine
+    Page,
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Print every event as one line of JSON
@@ -136,6 +138,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Status => {
             let status: Value = Client::open(data)?.get("/v1/status").await?;
             show(cli, &status, &in_words(&status));
+        }
+        Command::Page => {
+            let url = Client::open(data)?.url("/");
+            show(cli, &json!({ "url": url }), &url);
         }
         Command::Verify => return verify_logs(cli).await,
         Command::Export => export(data).await?,

@@ -7,6 +7,9 @@ use shell::page::words::{age, count};
 
 use crate::core::{StallStatus, Status};
 
+/// An agreement as old as this says when it was.
+const BOOKS_STALE_MS: u64 = 10_000;
+
 /// What is wrong with the whole, first; nothing when nothing is.
 pub(super) fn alarms(status: &Status) -> Markup {
     let wrong = status.halted.is_some() || !status.forks.is_empty() || status.disputed > 0;
@@ -50,9 +53,16 @@ pub(super) fn section(stalls: &[StallStatus]) -> Markup {
                             th .number { "Behind" }
                             th .number { "Last seen" }
                             th .number { "Events here" }
+                            th { "Books" }
                         }
                     }
                     tbody { @for stall in stalls { (row(stall)) } }
+                }
+            }
+            @for stall in stalls.iter().filter(|stall| stall.agreed.is_some_and(|(same, _)| !same)) {
+                p .alarm role="alert" {
+                    "The books of " (stall.name) " differ from these over the same events. A \
+                     program or a disk is at fault: run `verify` at both, and ask for help."
                 }
             }
             @if stalls.is_empty() {
@@ -81,6 +91,7 @@ fn row(stall: &StallStatus) -> Markup {
             td .number { (behind(stall)) }
             td .number { (seen(stall)) }
             td .number { (stall.events) }
+            td { (books(stall)) }
         }
     }
 }
@@ -91,6 +102,20 @@ fn behind(stall: &StallStatus) -> Markup {
         @match stall.behind {
             0 => "0",
             behind => span .badge .warn { (count(i128::from(behind), "event")) },
+        }
+    }
+}
+
+/// The digests of both, compared when both last held the same events.
+fn books(stall: &StallStatus) -> Markup {
+    html! {
+        @match stall.agreed {
+            None => span .badge { "no word" },
+            Some((true, ms)) => {
+                span .badge .good { "equal" } " "
+                @if ms > BOOKS_STALE_MS { small { (age(Duration::from_millis(ms))) " ago" } }
+            }
+            Some((false, _)) => span .badge .alarm { "differ" },
         }
     }
 }

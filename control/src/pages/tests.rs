@@ -37,6 +37,7 @@ fn stall() -> StallStatus {
         last_seen_ms: Some(1_500),
         revoked: false,
         disputed: 0,
+        agreed: None,
     }
 }
 
@@ -104,6 +105,15 @@ fn a_stall_shows_its_lag_and_what_is_wrong_with_it() {
     check(&stalls::section(std::slice::from_ref(&lost)), &words, &["<script"]);
     let revoked = StallStatus { revoked: true, ..lost };
     check(&stalls::section(&[revoked]), &[">revoked<"], &["not connected"]);
+}
+
+#[test]
+fn a_stall_bears_the_badge_of_its_books() {
+    let badge = |agreed| stalls::section(&[StallStatus { agreed, ..stall() }]);
+    check(&badge(None), &[">no word<"], &["equal", "differ"]);
+    check(&badge(Some((true, 2_000))), &["good\">equal<"], &["2 s ago", "differ"]);
+    check(&badge(Some((true, 60_000))), &["good\">equal<", "60 s ago"], &[]);
+    check(&badge(Some((false, 2_000))), &["alarm\">differ<", "books of north differ"], &["equal"]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub mod overlay;
 pub mod query;
 pub mod rebuild;
 pub mod span;
+pub mod statement;
 pub mod verify;
 
 #[cfg(test)]

@@ -57,6 +57,7 @@ async fn a_till_sells_by_touch_and_total_and_stock_move() {
     assert_eq!(browser.text("#totals .big").await, "4.50 USD");
 
     browser.click("#next").await;
+    browser.wait_text("#findings", "The books fit together").await;
     browser.wait_text("#empty", "Empty").await;
     browser.wait_text("#totals .big", "4.50 USD").await;
     assert_eq!((here(&browser, "tea").await, here(&browser, "cake").await), ("8".into(), "4".into()));
@@ -218,6 +219,7 @@ async fn the_control_shows_its_stalls_and_what_they_sold() {
     north.wait_nothing_at_risk().await;
     browser.log_in(&market.control, &market.control.operator_token()).await;
     browser.wait_text("#stalls tr[data-stall=north]", "connected").await;
+    browser.wait_text("#stalls tr[data-stall=north]", "equal").await;
     let row = browser.text("#totals tbody tr").await;
     assert!(row.starts_with("north 3 3.06"), "{row}");
     assert!(browser.text("#totals tfoot").await.ends_with("3.06"));

@@ -10,5 +10,6 @@ mod heads;
 mod hostile;
 mod requests;
 mod risk;
+mod statement;
 mod tamper;
 mod voids;
