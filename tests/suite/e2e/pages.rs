@@ -35,7 +35,10 @@ async fn baskets(stall: &Stall) -> Value {
 async fn a_till_sells_by_touch_and_total_and_stock_move() {
     let market = Market::open().await;
     let Some((north, browser)) = counter(&market).await else { return };
-    assert_eq!((here(&browser, "tea").await, here(&browser, "cake").await), ("10".into(), "5".into()));
+    assert_eq!(
+        (here(&browser, "tea").await, here(&browser, "cake").await),
+        ("10".into(), "5".into())
+    );
     for sku in ["tea", "cake", "tea"] {
         touch(&browser, sku).await;
     }
@@ -60,7 +63,10 @@ async fn a_till_sells_by_touch_and_total_and_stock_move() {
     browser.wait_text("#findings", "The books fit together").await;
     browser.wait_text("#empty", "Empty").await;
     browser.wait_text("#totals .big", "4.50 USD").await;
-    assert_eq!((here(&browser, "tea").await, here(&browser, "cake").await), ("8".into(), "4".into()));
+    assert_eq!(
+        (here(&browser, "tea").await, here(&browser, "cake").await),
+        ("8".into(), "4".into())
+    );
     north.wait_nothing_at_risk().await;
     let sold: Vec<String> = market.sales().await.into_iter().map(|sold| sold.id).collect();
     assert_eq!(sold, [id]);
@@ -262,4 +268,27 @@ async fn the_pages_fit_a_tablet_and_a_phone_by_day_and_by_night() {
     browser.picture("control-night.png").await;
     browser.resize(390, 844).await;
     browser.must_fit("the centre on a phone").await;
+}
+
+#[tokio::test]
+async fn a_finding_shows_on_both_pages_and_goes_when_one_settles_it() {
+    let market = Market::open().await;
+    let Some((mut north, browser)) = counter(&market).await else { return };
+    browser.wait_text("#findings", "The books fit together").await;
+    // Its till says that it is 2017.
+    north.sell(1).await;
+    browser.wait_text("#findings", "A clock is days off").await;
+    north.wait_nothing_at_risk().await;
+    browser.log_in(&market.control, &market.control.operator_token()).await;
+    browser.wait_text("#findings", "A clock is days off").await;
+    browser.must_fit("the centre with a finding").await;
+    browser.fill("#findings input[name=note]", "the battery was replaced").await;
+    browser.picture("control-finding.png").await;
+    browser.click("#findings form button").await;
+    browser.wait_text("#findings", "The books fit together").await;
+
+    browser.log_in(&north, north.token()).await;
+    browser.wait_text("#findings", "The books fit together").await;
+    let settled = north.till().get("/v1/findings?state=settled").await;
+    assert_eq!(settled["findings"].as_array().map(Vec::len), Some(1), "{settled:#}");
 }

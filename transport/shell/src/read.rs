@@ -214,7 +214,11 @@ pub fn summary_of(store: &dyn Read, currency: String) -> Result<Summary, ReadErr
 }
 
 /// A page of stock over every scope, the SKUs after `after`, at most `limit` of them.
-pub fn stock_page(store: &dyn Read, after: Option<&str>, limit: usize) -> Result<StockPage, ReadError> {
+pub fn stock_page(
+    store: &dyn Read,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<StockPage, ReadError> {
     let names = books::names(store)?;
     let scopes = books::scopes(store)?;
     let mut found: BTreeMap<String, StockItem> = BTreeMap::new();

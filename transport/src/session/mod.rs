@@ -299,12 +299,7 @@ impl Session {
         Ok(())
     }
 
-    fn handle_ping(
-        &mut self,
-        ping: Ping,
-        now: Now,
-        replica: &Replica,
-    ) -> Result<(), SessionError> {
+    fn handle_ping(&mut self, ping: Ping, now: Now, replica: &Replica) -> Result<(), SessionError> {
         let current = self.theirs.hash() == ping.announced;
         self.outbox.push_back(Message::Pong(Pong { nonce: ping.nonce, current }));
         let scope = merchant_of(&self.peer, replica);

@@ -66,9 +66,8 @@ impl Browser {
         flags.push(format!("--user-data-dir={}", browser._profile.path().display()));
         let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": flags } });
         let wanted = json!({ "capabilities": { "alwaysMatch": wanted } });
-        let opened = eventually("a browser opens", async || {
-            browser.ask(Method::POST, "", &wanted).await
-        });
+        let opened =
+            eventually("a browser opens", async || browser.ask(Method::POST, "", &wanted).await);
         let opened = opened.await;
         let id = opened["sessionId"].as_str().expect("a session");
         browser.session = format!("{}/{id}", browser.session);

@@ -137,10 +137,9 @@ fn words(rule: Rule) -> (&'static str, &'static str) {
             "A void that undoes nothing",
             "It names no sale that its stall had made before. It changed nothing in the books.",
         ),
-        Rule::BadReference => (
-            "A wrong reference",
-            "An event names another one that is not what it should be.",
-        ),
+        Rule::BadReference => {
+            ("A wrong reference", "An event names another one that is not what it should be.")
+        }
         Rule::KeyDoubled => (
             "One request, two events",
             "A sale or movement may have been counted twice; compare the two.",
@@ -166,10 +165,9 @@ fn words(rule: Rule) -> (&'static str, &'static str) {
             "Rights claimed twice",
             "Promised stock that was given once was taken twice, or by somebody else.",
         ),
-        Rule::TransferShort => (
-            "A transfer came short",
-            "Less was taken in than was sent; look for the rest.",
-        ),
+        Rule::TransferShort => {
+            ("A transfer came short", "Less was taken in than was sent; look for the rest.")
+        }
         Rule::TransferOver => (
             "A transfer that does not fit",
             "More was taken in than was sent, or twice, or at another stall.",
@@ -178,10 +176,9 @@ fn words(rule: Rule) -> (&'static str, &'static str) {
             "A document that does not hold",
             "Its signature or content is not what it should be. Ask who wrote it.",
         ),
-        Rule::OddTime => (
-            "A clock is days off",
-            "A till's clock and its stall's disagree by days; set them.",
-        ),
+        Rule::OddTime => {
+            ("A clock is days off", "A till's clock and its stall's disagree by days; set them.")
+        }
         Rule::DrawerOff => (
             "The drawer does not add up",
             "A shift closed with another amount of cash than the books say.",
@@ -238,11 +235,12 @@ mod tests {
     #[test]
     fn more_evidence_makes_another_key() {
         let id = Hash([7; 32]);
-        let keys: BTreeMap<String, u64> = [vec![event(1)], vec![event(1), event(2)], vec![event(2)]]
-            .into_iter()
-            .zip(0..)
-            .map(|(evidence, at)| (key(&id, &evidence), at))
-            .collect();
+        let keys: BTreeMap<String, u64> =
+            [vec![event(1)], vec![event(1), event(2)], vec![event(2)]]
+                .into_iter()
+                .zip(0..)
+                .map(|(evidence, at)| (key(&id, &evidence), at))
+                .collect();
         assert_eq!(keys.len(), 3);
         assert!(keys.keys().all(|key| key.len() <= 64));
         assert_eq!(key(&id, &[event(1)]), key(&id, &[event(1)]));

@@ -83,11 +83,7 @@ impl Frame<'_> {
 }
 
 /// A part, or why its books cannot be read now; the other parts are shown all the same.
-pub fn part<T>(
-    id: &str,
-    read: &Result<T, ReadError>,
-    show: impl FnOnce(&T) -> Markup,
-) -> Markup {
+pub fn part<T>(id: &str, read: &Result<T, ReadError>, show: impl FnOnce(&T) -> Markup) -> Markup {
     match read {
         Ok(found) => show(found),
         Err(error) => html! { section id=(id) .warn { p { (error) } } },

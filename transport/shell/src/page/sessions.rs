@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use transport::env::Instant;
 
 use crate::auth::TokenHash;
-use crate::limits::{SESSIONS_MAX, SESSION_IDLE_MAX, SESSION_MAX};
+use crate::limits::{SESSION_IDLE_MAX, SESSION_MAX, SESSIONS_MAX};
 
 /// The sessions that are open.
 #[derive(Debug, Default)]

@@ -84,7 +84,10 @@ fn post(path: &str, cookie: &str, origin: Option<&str>, body: &str) -> Request<B
 
 async fn log_in(state: &State, origin: &str) -> String {
     let answer = ask(state, post("/login", "", Some(origin), &format!("token={TOKEN}"))).await;
-    assert_eq!((answer.status().as_u16(), &answer.headers()[LOCATION]), (303, &"/".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()[LOCATION]),
+        (303, &"/".parse().unwrap())
+    );
     answer.headers()[SET_COOKIE].to_str().unwrap().to_owned()
 }
 
