@@ -13,8 +13,11 @@
 //! | [`clones`] | one data directory that runs twice |
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
+//! | [`goods`] | goods between stalls, set aside and counted |
 //! | [`reversals`] | refunds and voids |
 //! | [`pages`] | the live pages in a browser |
+//! | [`findings`] | what does not fit together, and its settling |
+//! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
@@ -22,10 +25,13 @@
 
 mod clones;
 mod directories;
+mod findings;
+mod goods;
 mod harness;
 mod joining;
 mod kills;
 mod neighbours;
+mod openapi;
 mod outages;
 mod pages;
 mod refusals;

@@ -16,7 +16,7 @@ use shell::client::escape;
 use shell::extract::Query;
 use shell::page::words::amount;
 use shell::page::{Frame, PageProblem, Posted, Visitor};
-use shell::read::{from_snapshot, scope_of};
+use shell::read::{View, scope_of};
 use transport::env::Env;
 
 use super::{Pages, status};
@@ -85,9 +85,9 @@ pub(super) async fn show<E: Env>(
 ) -> Result<Response, PageProblem> {
     visitor.must_be_operator()?;
     let status = status(&pages).await?;
-    let (library, scope) = (pages.api.library.clone(), scope_of(&pages.api.merchant));
-    let read = move |store: &dyn Read| read(store, scope, after.as_deref(), ROWS);
-    let shown = from_snapshot(library.store.clone(), read).await?;
+    let (library, scope) = (&pages.api.library, scope_of(&pages.api.merchant));
+    let read = move |view: &View<'_>| read(view.store, scope, after.as_deref(), ROWS);
+    let shown = library.read(read).await?.body;
     let links = &[("/", "Back to the market")];
     let visitor = Some(visitor.0.till());
     let frame = Frame { title: &status.name, visitor, live: None, links };

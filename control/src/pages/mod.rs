@@ -18,14 +18,14 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use engine::store::{Read, ReadError};
+use engine::store::ReadError;
 use maud::{Markup, html};
 use shell::page::findings::{self, SettleForm};
 use shell::page::frame::part;
 use shell::page::words::count;
 use shell::page::{Door, Frame, PageProblem, Posted, Visitor, frame, login, totals};
 use shell::problem::Problem;
-use shell::read::{Summary, from_snapshot, scope_of, summary_of};
+use shell::read::{Summary, View, scope_of, summary_of};
 use transport::env::Env;
 
 use crate::api::{Api, ask, unexpected};
@@ -125,19 +125,19 @@ async fn look<E: Env>(pages: &Pages<E>) -> Result<Seen, Problem> {
         return Err(unexpected());
     };
     let status = status(pages).await?;
-    let (library, scope) = (pages.api.library.clone(), scope_of(&pages.api.merchant));
+    let (library, scope) = (&pages.api.library, scope_of(&pages.api.merchant));
     let currency = library.currency.clone();
-    let read = move |store: &dyn Read| {
+    let read = move |view: &View<'_>| {
         Ok(Seen {
             status,
             stalls,
-            summary: summary_of(store, currency.clone()),
-            catalogue: catalogue::read(store, scope, None, catalogue::ROWS_LIVE),
-            findings: findings::open(store),
+            summary: summary_of(view, currency.clone()),
+            catalogue: catalogue::read(view.store, scope, None, catalogue::ROWS_LIVE),
+            findings: findings::open(view.store),
             currency,
         })
     };
-    from_snapshot(library.store, read).await
+    Ok(library.read(read).await?.body)
 }
 
 async fn settle<E: Env>(

@@ -22,6 +22,7 @@ fn status() -> Status {
         events: 7,
         halted: None,
         forks: Vec::new(),
+        rebuilding: None,
         disputed: 0,
     }
 }

@@ -173,8 +173,9 @@ impl Replica {
             }
             self.rebuild.done += 1;
         }
-        match last {
+        match last.filter(|last| last.seq == to) {
             Some(last) => self.rebuild.at = Some((id, epoch, last.seq)),
+            // Sequence numbers have no gaps, so this was the end: what follows is folded at once.
             None => {
                 self.rebuild.at = None;
                 self.rebuild.finished.insert((id, epoch));

@@ -22,13 +22,13 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use engine::store::{Read, ReadError};
+use engine::store::ReadError;
 use maud::{Markup, html};
 use shell::page::findings::{self, SettleForm};
 use shell::page::frame::part;
 use shell::page::{Door, Frame, PageProblem, Posted, Visitor, frame, login};
 use shell::problem::Problem;
-use shell::read::{StockPage, Summary, from_snapshot, stock_page, summary_of};
+use shell::read::{StockPage, Summary, View, stock_page, summary_of};
 use transport::env::Env;
 
 use crate::api::{Api, ask, unexpected};
@@ -84,8 +84,8 @@ async fn home<E: Env>(
 ) -> Result<Response, PageProblem> {
     let seen = look(&pages).await?;
     let device = seen.status.device;
-    let shelf = move |store: &dyn Read| shelf::on_sale(store, device, "");
-    let shelf = from_snapshot(pages.api.library.store.clone(), shelf).await?;
+    let shelf = move |view: &View<'_>| shelf::on_sale(view.store, device, "");
+    let shelf = pages.api.library.read(shelf).await?.body;
     let body = html! {
         (risk::banner(&seen.status, seen.wall_ms, &seen.currency))
         (shop::counter(&shelf, &seen.currency))
@@ -120,19 +120,19 @@ fn parts(seen: &Seen) -> Markup {
 
 async fn look<E: Env>(pages: &Pages<E>) -> Result<Seen, Problem> {
     let status = status(pages).await?;
-    let library = pages.api.library.clone();
+    let library = &pages.api.library;
     let (currency, wall_ms) = (library.currency.clone(), pages.api.env.now().wall_ms);
-    let read = move |store: &dyn Read| {
+    let read = move |view: &View<'_>| {
         Ok(Seen {
             status,
             wall_ms,
-            summary: summary_of(store, currency.clone()),
-            stock: stock_page(store, None, STOCK_ROWS),
-            findings: findings::open(store),
+            summary: summary_of(view, currency.clone()),
+            stock: stock_page(view, None, STOCK_ROWS),
+            findings: findings::open(view.store),
             currency,
         })
     };
-    from_snapshot(library.store, read).await
+    Ok(library.read(read).await?.body)
 }
 
 async fn settle<E: Env>(

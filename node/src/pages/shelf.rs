@@ -15,7 +15,7 @@ use serde::Deserialize;
 use shell::extract::Query;
 use shell::page::words::money;
 use shell::page::{PageProblem, Visitor, frame};
-use shell::read::{from_snapshot, scope_of};
+use shell::read::{View, scope_of};
 use transport::env::Env;
 
 use super::{Pages, status};
@@ -56,8 +56,8 @@ pub(super) async fn find<E: Env>(
 ) -> Result<Response, PageProblem> {
     let device = status(&pages).await?.device;
     let find: String = find.chars().take(FIND_BYTES_MAX).collect();
-    let read = move |store: &dyn Read| on_sale(store, device, &find);
-    let shelf = from_snapshot(pages.api.library.store.clone(), read).await?;
+    let read = move |view: &View<'_>| on_sale(view.store, device, &find);
+    let shelf = pages.api.library.read(read).await?.body;
     Ok(frame::fragment(buttons(&shelf, &pages.api.library.currency)))
 }
 

@@ -16,7 +16,7 @@ use shell::page::frame::part;
 use shell::page::words::{amount, count, money, quantity};
 use shell::page::{PageProblem, Visitor};
 use shell::problem::Problem;
-use shell::read::{Summary, from_snapshot, summary_of};
+use shell::read::{Summary, View, summary_of};
 use transport::env::Env;
 
 use super::{Pages, side, status};
@@ -36,10 +36,9 @@ pub(super) async fn show<E: Env>(
     let unknown = || Problem::not_found(format!("there is no sale {id:?} here"));
     let event: EventId = id.parse().map_err(|_| unknown())?;
     let status = status(&pages).await?;
-    let library = pages.api.library.clone();
-    let read =
-        move |store: &dyn Read| Ok((sale(store, &event)?, summary_of(store, library.currency)));
-    let (sale, summary) = from_snapshot(library.store.clone(), read).await?;
+    let currency = pages.api.library.currency.clone();
+    let read = move |view: &View<'_>| Ok((sale(view.store, &event)?, summary_of(view, currency)));
+    let (sale, summary) = pages.api.library.read(read).await?.body;
     let sale = sale.ok_or_else(unknown)?;
     let body = html! {
         (receipt(&event, &sale, again.is_some()))

@@ -3,14 +3,13 @@
 use axum::extract::State;
 use axum::response::Response;
 use engine::ids::DeviceId;
-use engine::store::Read;
 use maud::{Markup, html};
 use serde::Deserialize;
 use shell::client::escape;
 use shell::extract::Query;
 use shell::page::words::quantity;
 use shell::page::{PageProblem, Visitor};
-use shell::read::{ItemStock, StockPage, from_snapshot, stock_page};
+use shell::read::{ItemStock, StallStock, StockPage, View, stock_page};
 use transport::env::Env;
 
 use super::{Pages, side, status};
@@ -30,8 +29,8 @@ pub(super) async fn show<E: Env>(
     Query(StockQuery { after }): Query<StockQuery>,
 ) -> Result<Response, PageProblem> {
     let status = status(&pages).await?;
-    let read = move |store: &dyn Read| stock_page(store, after.as_deref(), ROWS);
-    let stock = from_snapshot(pages.api.library.store.clone(), read).await?;
+    let read = move |view: &View<'_>| stock_page(view, after.as_deref(), ROWS);
+    let stock = pages.api.library.read(read).await?.body;
     Ok(side(&status, &visitor).page(&section(&stock, &status.device)))
 }
 
@@ -46,6 +45,7 @@ pub(super) fn section(stock: &StockPage, stall: &DeviceId) -> Markup {
                         tr {
                             th { "Item" }
                             th .number { "Here" }
+                            th .number { "Set aside" }
                             th .number { "All stalls" }
                         }
                     }
@@ -63,7 +63,8 @@ pub(super) fn section(stock: &StockPage, stall: &DeviceId) -> Markup {
 }
 
 fn row(item: &ItemStock, stall: &DeviceId) -> Markup {
-    let here = item.stalls.iter().find(|row| row.stall == *stall).map_or(0, |row| row.quantity);
+    let own = item.stalls.iter().find(|row| row.stall == *stall);
+    let (here, aside) = own.map_or((0, 0), |own: &StallStock| (own.on_hand, own.reserved));
     html! {
         tr data-sku=(item.sku) {
             th scope="row" {
@@ -74,6 +75,7 @@ fn row(item: &ItemStock, stall: &DeviceId) -> Markup {
                 }
             }
             td .number .here { (signed(here)) }
+            td .number { @if aside != 0 { (quantity(aside)) } }
             td .number { (signed(item.quantity)) }
         }
     }

@@ -26,8 +26,22 @@ fn status() -> Status {
         peers: Vec::new(),
         at_risk: AtRisk::default(),
         forks: Vec::new(),
+        rebuilding: None,
         disputed: 0,
     }
+}
+
+fn at(stall: DeviceId, on_hand: i128, reserved: i128) -> StallStock {
+    let available = on_hand - reserved;
+    StallStock { stall, name: None, quantity: on_hand, on_hand, reserved, available }
+}
+
+fn item(sku: &str, stalls: Vec<StallStock>) -> ItemStock {
+    let sum = |of: fn(&StallStock) -> i128| stalls.iter().map(of).sum();
+    let (on_hand, reserved) = (sum(|at| at.on_hand), sum(|at| at.reserved));
+    let (quantity, available) = (on_hand, on_hand - reserved);
+    let sku = sku.to_owned();
+    ItemStock { sku, name: None, quantity, on_hand, reserved, available, stalls }
 }
 
 #[track_caller]
@@ -88,13 +102,7 @@ fn a_name_that_is_a_script_is_shown_as_text() {
     let button = |price| Button { name: name.to_owned(), sku: name.to_owned(), price };
     let shelf = Shelf { buttons: vec![button(Some(5)), button(None)], found: 2 };
     check(&shop::counter(&shelf, "EUR"), &["&quot;&gt;&lt;script&gt;"], &["<script", "\">alert"]);
-    let here = StallStock { stall: HERE, name: None, quantity: 2_000 };
-    let item = ItemStock {
-        sku: name.to_owned(),
-        name: Some(name.to_owned()),
-        quantity: 1_500,
-        stalls: vec![here],
-    };
+    let item = ItemStock { name: Some(name.to_owned()), ..item(name, vec![at(HERE, 2_000, 0)]) };
     let stock = StockPage { vector: String::new(), items: vec![item], next: Some(name.to_owned()) };
     check(&stock::section(&stock, &HERE), &["&lt;script&gt;", "%3Cscript%3E"], &["<script"]);
     let mut status = status();
@@ -119,14 +127,10 @@ fn an_item_without_a_price_cannot_be_touched() {
 
 #[test]
 fn stock_shows_what_lies_here_beside_what_lies_everywhere() {
-    let stalls = vec![
-        StallStock { stall: HERE, name: None, quantity: -500 },
-        StallStock { stall: THERE, name: None, quantity: 3_500 },
-    ];
-    let item = ItemStock { sku: "tea".to_owned(), name: None, quantity: 3_000, stalls };
+    let item = item("tea", vec![at(HERE, -500, 250), at(THERE, 3_500, 0)]);
     let stock = StockPage { vector: String::new(), items: vec![item], next: None };
     let section = stock::section(&stock, &HERE);
-    check(&section, &["badge warn\">-0.5<", ">3<"], &["More stock", "3.5"]);
+    check(&section, &["badge warn\">-0.5<", ">0.25<", ">3<"], &["More stock", "3.5"]);
 }
 
 #[test]
