@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 . scripts/env.sh
 
 if ! command -v chromedriver >/dev/null 2>&1; then
-    say "test: no chromedriver here, so the pages are not looked at; 'scripts/setup.sh test' gets it"
+    say "test: without chromedriver the pages are not looked at; 'scripts/setup.sh test' gets it"
 fi
 
 # The end-to-end suite starts the daemons, which a test run alone would not build.

@@ -161,7 +161,8 @@ fn clash(sku: &str, item: &Item, currency: &str) -> Markup {
                 div .row {
                     @for price in &item.price_conflicts {
                         @let text = amount(i128::from(*price), currency);
-                        (choice(sku, "price", &price.to_string(), &text, item.price == Some(*price)))
+                        @let stands = item.price == Some(*price);
+                        (choice(sku, "price", &price.to_string(), &text, stands))
                     }
                 }
             }

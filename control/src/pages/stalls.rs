@@ -59,7 +59,7 @@ pub(super) fn section(stalls: &[StallStatus]) -> Markup {
                     tbody { @for stall in stalls { (row(stall)) } }
                 }
             }
-            @for stall in stalls.iter().filter(|stall| stall.agreed.is_some_and(|(same, _)| !same)) {
+            @for stall in stalls.iter().filter(|stall| matches!(stall.agreed, Some((false, _)))) {
                 p .alarm role="alert" {
                     "The books of " (stall.name) " differ from these over the same events. A \
                      program or a disk is at fault: run `verify` at both, and ask for help."

@@ -27,9 +27,10 @@ pub(super) fn banner(status: &Status, wall_ms: u64, currency: &str) -> Markup {
                 small {
                     "Kept on this disk alone"
                     @if let Some(since) = risk.since_ms {
-                        ", the oldest for " (age(Duration::from_millis(wall_ms.saturating_sub(since))))
+                        @let oldest = Duration::from_millis(wall_ms.saturating_sub(since));
+                        ", the oldest for " (age(oldest))
                     }
-                    ". Go on selling; do not switch this machine off for good."
+                    ". Go on selling, and keep this machine until they are safe."
                 }
             }
             p { (link(status)) }

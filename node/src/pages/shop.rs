@@ -35,7 +35,10 @@ pub(super) fn counter(shelf: &Shelf, currency: &str) -> Markup {
                 p #empty .note { "Empty. Touch what the customer takes." }
                 ul #lines {}
                 form #payment method="post" action="/sell" {
-                    div .sum .due .big { span { "To pay" } span { output #due { "0" } " " (currency) } }
+                    div .sum .due .big {
+                        span { "To pay" }
+                        span { output #due { "0" } " " (currency) }
+                    }
                     div .pick {
                         label { input type="radio" name="tender" value="cash" checked; "Cash" }
                         label { input type="radio" name="tender" value="card"; "Card" }

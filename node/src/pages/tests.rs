@@ -61,7 +61,11 @@ fn the_banner_is_green_only_when_nothing_is_at_risk() {
     let mut status = status();
     status.at_risk = AtRisk { events: 3, amount: 1_050, since_ms: Some(60_000) };
     let banner = risk::banner(&status, 360_000, "EUR");
-    check(&banner, &["class=\"warn\"", "10.50 EUR", "3 events", "oldest for 5 min"], &["good"]);
+    check(
+        &banner,
+        &["class=\"warn\"", "10.50 EUR", "3 events", "oldest for 5 min"],
+        &["class=\"good"],
+    );
 }
 
 #[test]

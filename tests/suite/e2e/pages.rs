@@ -244,9 +244,11 @@ async fn the_control_shows_its_stalls_and_what_they_sold() {
 #[tokio::test]
 async fn the_pages_fit_a_tablet_and_a_phone_by_day_and_by_night() {
     let market = Market::open().await;
-    let items: Vec<Value> = (0..80)
-        .map(|number| json!({ "sku": format!("sku-{number:02}"), "name": format!("Ware {number:02} of a longer name"), "price": 100 + 37 * number }))
-        .collect();
+    let ware = |number: i64| {
+        let name = format!("Ware {number:02} of a longer name");
+        json!({ "sku": format!("sku-{number:02}"), "name": name, "price": 100 + 37 * number })
+    };
+    let items: Vec<Value> = (0..80).map(ware).collect();
     market.control.api().post("/v1/catalogue/items", &json!({ "items": items })).await;
     let Some((north, browser)) = counter(&market).await else { return };
     touch(&browser, "cake").await;

@@ -1,6 +1,6 @@
-//! A headless Chromium with a profile of its own, driven through its chromedriver with the few calls
-//! of WebDriver (W3C, 2018) that the page tests need. A client library would bring its features of
-//! serde_json into every build of the workspace.
+//! A headless Chromium with a profile of its own, driven through its chromedriver with the few
+//! calls of WebDriver (W3C, 2018) that the page tests need. A client library would bring its
+//! features of serde_json into every build of the workspace.
 //!
 //! Where there is no chromedriver the page tests say so and look at nothing, except in continuous
 //! integration, where that is a failure.
@@ -221,7 +221,9 @@ impl Browser {
     /// finger.
     pub async fn must_fit(&self, what: &str) {
         let wide = self
-            .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            .run(
+                "const page = document.documentElement; return page.scrollWidth - page.clientWidth",
+            )
             .await;
         assert_eq!(wide, 0, "{what} is wider than its window");
         let small = self

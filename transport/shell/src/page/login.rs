@@ -42,7 +42,11 @@ async fn log_in(
 ) -> Response {
     match door.open(token.trim(), &headers, tls) {
         Some(cookie) => ([(SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
-        None => form(&door, StatusCode::UNAUTHORIZED, Some("This token is not known here.")),
+        None => {
+            let tills_alone = "This token is not known here. Over the network only a till's is.";
+            let said = if tls { tills_alone } else { "This token is not known here." };
+            form(&door, StatusCode::UNAUTHORIZED, Some(said))
+        }
     }
 }
 

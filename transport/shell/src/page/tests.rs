@@ -136,6 +136,15 @@ async fn over_tls_the_cookie_stays_on_tls() {
 }
 
 #[tokio::test]
+async fn the_operators_token_opens_nothing_from_the_network() {
+    for (origin, status) in [("http://stall.lan", 303), ("https://stall.lan", 401)] {
+        let mut request = post("/login", "", Some(origin), "token=operator");
+        request.headers_mut().insert(HOST, "stall.lan".parse().unwrap());
+        assert_eq!(ask(&state(), request).await.status(), status, "{origin}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_refused_and_not_repeated() {
     for token in ["0123456789abcdee", "", "%3Cscript%3E", "a%20b"] {
         let answer = ask(&state(), post("/login", "", Some(OWN), &format!("token={token}"))).await;
