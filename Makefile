@@ -22,7 +22,8 @@ demo:
 	@scripts/build.sh
 	@scripts/demo.sh
 
-test: setup
+test:
+	@scripts/setup.sh test
 	@scripts/test.sh
 
 check: setup

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a Debian machine with stable Rust ready to build; with `demo`, to fetch the sales too.
+# Makes a Debian machine with stable Rust ready to build; with `demo`, to fetch the sales too; with
+# `test`, to look at the pages in a browser.
 # Installs only what is missing, and names what it cannot install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,6 +24,10 @@ have_pip() {
     python3 -m pip --version >/dev/null 2>&1
 }
 
+have_browser() {
+    command -v chromium >/dev/null 2>&1 && command -v chromedriver >/dev/null 2>&1
+}
+
 # Prints the packages that are missing, one a line.
 missing_required() {
     have_compiler || echo build-essential
@@ -32,6 +37,7 @@ missing_required() {
 missing_optional() {
     command -v ccache >/dev/null 2>&1 || echo ccache
     [ "${1:-}" != demo ] || have_pip || echo python3-pip
+    [ "${1:-}" != test ] || have_browser || printf '%s\n' chromium chromium-driver
 }
 
 apt_install() {
@@ -70,10 +76,13 @@ check_rust() {
 }
 
 check_rust
-mapfile -t wanted < <(missing_required; missing_optional "${1:-}")
-if [ "${#wanted[@]}" -gt 0 ]; then
-    apt_install "${wanted[@]}" || say "setup: could not install ${wanted[*]}"
-fi
+# Apart, so that an optional package that cannot be had keeps none of the others away.
+for kind in required optional; do
+    mapfile -t wanted < <("missing_$kind" "${1:-}")
+    if [ "${#wanted[@]}" -gt 0 ]; then
+        apt_install "${wanted[@]}" || say "setup: could not install ${wanted[*]}"
+    fi
+done
 
 mapfile -t missing < <(missing_required)
 if [ "${#missing[@]}" -gt 0 ]; then

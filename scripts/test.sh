@@ -4,6 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
+if ! command -v chromedriver >/dev/null 2>&1; then
+    say "test: without chromedriver the pages are not looked at; 'scripts/setup.sh test' gets it"
+fi
+
 # The end-to-end suite starts the daemons, which a test run alone would not build.
 cargo build --workspace --all-targets --all-features
 cargo test --quiet --doc --workspace --all-features

@@ -126,7 +126,7 @@ pub fn table<E: Env>() -> Router<Api<E>> {
 
 /// Every route of the control.
 pub fn router<E: Env>(api: Api<E>) -> Router {
-    table().with_state(api)
+    table().with_state(api.clone()).merge(crate::pages::routes(api))
 }
 
 /// Makes a join token for a stall
@@ -249,7 +249,7 @@ async fn standing<E: Env>(api: &Api<E>) -> Result<(Box<Status>, Vec<StallStatus>
     Ok((status, stalls))
 }
 
-async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     match api.calls.call(call).await {
         Ok(Answer::Refused(error)) => Err(match &error {
             CallError::UnknownDevice(_) => Problem::not_found(error.to_string()),
@@ -267,7 +267,7 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     }
 }
 
-fn unexpected() -> Problem {
+pub(crate) fn unexpected() -> Problem {
     // Calls and answers are paired in the core; this is for the compiler.
     Problem::stopping("the daemon answered another question; try again")
 }

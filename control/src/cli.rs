@@ -113,6 +113,8 @@ enum Command {
     Rights,
     /// Show every stall with its lag, and what is wrong
     Status,
+    /// Say where the live page is, for a browser on this machine
+    Page,
     /// What does not fit together, until somebody settles it
     #[command(subcommand)]
     Findings(FindingsCommand),
@@ -194,6 +196,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Status => {
             let status: Value = Client::open(data)?.get("/v1/status").await?;
             show(cli, &status, &in_words(&status));
+        }
+        Command::Page => {
+            let url = Client::open(data)?.url("/");
+            show(cli, &json!({ "url": url }), &url);
         }
         Command::Findings(command) => {
             let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;

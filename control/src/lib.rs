@@ -4,6 +4,7 @@
 //!
 //! - [`core`]: the hub itself; pure.
 //! - [`api`]: the operator's HTTP API in front of it.
+//! - [`pages`]: the live page for people, on the same calls.
 //! - [`config`]: file, environment and flags.
 //! - [`daemon`], [`found`]: starting, and founding a tenant.
 //! - [`cli`]: the commands of `tentpole-control`.
@@ -14,3 +15,4 @@ pub mod config;
 pub mod core;
 pub mod daemon;
 pub mod found;
+pub mod pages;

@@ -59,6 +59,10 @@ purposes! {
     KEY_PIN = "tentpole v1 key pin";
     /// A finding: `rule u8 | subject`.
     FINDING = "tentpole v1 finding";
+    /// What stated books hold at; see `replica::statement`.
+    STATED_AT = "tentpole v1 statement at";
+    /// What stated books come to.
+    STATED_BOOKS = "tentpole v1 statement books";
     /// A fork: `log id 16 | parent hash 32`.
     FORK = "tentpole v1 fork";
     /// A price bundle: the canonical bytes of the list of its (SKU, price).

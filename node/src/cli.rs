@@ -74,6 +74,8 @@ enum Command {
         #[arg(long)]
         key: Option<String>,
     },
+    /// Say where the live page is, for a browser on this machine
+    Page,
     /// Show the stock, of everything or of one SKU
     Stock {
         /// The SKU
@@ -227,6 +229,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Status => {
             let status: StatusBody = Client::open(data)?.get("/v1/status").await?;
             show(cli, &serde_json::to_value(&status)?, status.in_words().trim_end());
+        }
+        Command::Page => {
+            let url = Client::open(data)?.url("/");
+            show(cli, &json!({ "url": url }), &url);
         }
         Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,

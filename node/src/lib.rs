@@ -4,6 +4,7 @@
 //!
 //! - [`core`]: the stall itself; pure.
 //! - [`api`]: the till's HTTP API in front of it.
+//! - [`pages`]: the live page for people, on the same calls.
 //! - [`config`]: file, environment and flags.
 //! - [`daemon`], [`join`]: starting, and joining a tenant.
 //! - [`cli`]: the commands of `tentpole-node`.
@@ -14,3 +15,4 @@ pub mod config;
 pub mod core;
 pub mod daemon;
 pub mod join;
+pub mod pages;

@@ -17,6 +17,7 @@
 //! | [`prices`] | price bundles, their switches and what old ones cost |
 //! | [`reversals`] | refunds and voids |
 //! | [`catalogue`] | the catalogue at the centre and at stalls |
+//! | [`pages`] | the live pages in a browser |
 //! | [`findings`] | what does not fit together, and its settling |
 //! | [`money`] | receipts, drawers, closed days, reports |
 //! | [`feed`] | the change feed |
@@ -44,6 +45,7 @@ mod money;
 mod neighbours;
 mod openapi;
 mod outages;
+mod pages;
 mod prices;
 mod refusals;
 mod retries;

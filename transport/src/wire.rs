@@ -13,6 +13,7 @@ use engine::authority::join::InviteId;
 use engine::hash::Hash;
 use engine::ids::{DeviceId, Epoch, Log, TenantId, Tip};
 use engine::log::vector::VersionVector;
+use engine::replica::statement::Statement;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -98,6 +99,8 @@ pub struct Ping {
     pub nonce: u64,
     /// The hash of what the sender has announced to the receiver.
     pub announced: Hash,
+    /// What a stall's books come to, to its control, while both hold the same.
+    pub books: Option<Statement>,
 }
 
 /// The answer to a ping.
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_message_survives_the_wire() {
-        let ping = Message::Ping(Ping { nonce: 7, announced: Hash([1; 32]) });
+        let ping = Message::Ping(Ping { nonce: 7, announced: Hash([1; 32]), books: None });
         assert_eq!(decode(&encode(&ping).unwrap()), Ok(ping));
     }
 

@@ -77,6 +77,17 @@ pub(super) struct StallBody {
     revoked: bool,
     /// Events of its logs beyond what its revocation accepted.
     disputed: u64,
+    /// How its books compared with these, when both last held the same events in this run.
+    books: Option<BooksBody>,
+}
+
+/// How a stall's books compared.
+#[derive(Debug, Serialize, ToSchema)]
+struct BooksBody {
+    /// Whether the digests were equal.
+    equal: bool,
+    /// Milliseconds since then.
+    ms: u64,
 }
 
 /// How a control stands.
@@ -155,6 +166,7 @@ impl From<&StallStatus> for StallBody {
             last_seen_ms: status.last_seen_ms,
             revoked: status.revoked,
             disputed: status.disputed,
+            books: status.agreed.map(|(equal, ms)| BooksBody { equal, ms }),
         }
     }
 }

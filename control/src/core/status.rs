@@ -1,5 +1,7 @@
 //! How the market stands, as seen from the centre.
 
+use std::time::Duration;
+
 use engine::authority::Role;
 use engine::hash::Hash;
 use engine::ids::{DeviceId, TenantId, Tip};
@@ -55,6 +57,9 @@ pub struct StallStatus {
     pub revoked: bool,
     /// Events of its logs beyond what its revocation accepted.
     pub disputed: u64,
+    /// Whether its books were ours when both last held the same events in this run, and how many
+    /// milliseconds ago.
+    pub agreed: Option<(bool, u64)>,
 }
 
 impl Hub {
@@ -89,6 +94,7 @@ impl Hub {
                 last_seq(theirs).saturating_sub(last_seq(replica.vector().leaves(log)))
             });
             let seen = session.map(|session| now.instant.since(session.last_heard()));
+            let agreed = session.and_then(|session| session.agreed());
             out.push(StallStatus {
                 stall: grant.device,
                 name: grant.name.clone(),
@@ -96,9 +102,10 @@ impl Hub {
                 events,
                 behind: behind.sum(),
                 connected: session.is_some_and(|session| session.is_open()),
-                last_seen_ms: seen.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+                last_seen_ms: seen.map(millis),
                 revoked: rights.revocation(&grant.device).is_some(),
                 disputed: self.disputed_of(&grant.device)?,
+                agreed: agreed.map(|(equal, at)| (equal, millis(now.instant.since(at)))),
             });
         }
         Ok(out)
@@ -128,4 +135,8 @@ impl Hub {
 
 fn last_seq(leaves: &[Tip]) -> u64 {
     leaves.iter().map(|leaf| leaf.seq).max().unwrap_or(0)
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -126,6 +126,23 @@ pub fn is_item(store: &dyn Read, scope: Scope, sku: &str) -> Result<bool, ReadEr
     Ok(store.get(&rows[0])?.is_some() || store.get(&rows[1])?.is_some())
 }
 
+/// Shows the items of a scope's catalogue to `visit`, by SKU, until it breaks off.
+pub fn items(
+    store: &dyn Read,
+    scope: Scope,
+    visit: &mut dyn FnMut(&str, crate::catalogue::Item) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
+    let (from, to) = catalogue::items(scope);
+    let prefix = from.len();
+    store.scan(&from, &to, &mut |key, row| {
+        let sku = key.get(prefix..).and_then(|sku| std::str::from_utf8(sku).ok());
+        match sku.zip(codec::decode("an item row", row).ok()) {
+            Some((sku, item)) => visit(sku, item),
+            None => ControlFlow::Continue(()),
+        }
+    })
+}
+
 /// The sums of each stall of a scope, over every day.
 pub fn summary(store: &dyn Read, scope: Scope) -> Result<BTreeMap<DeviceId, Sums>, ReadError> {
     whole(store, Projection::Sales)?;

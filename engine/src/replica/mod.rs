@@ -23,6 +23,7 @@ pub mod query;
 pub mod rebuild;
 pub mod rights;
 pub mod span;
+pub mod statement;
 pub mod verify;
 
 #[cfg(test)]

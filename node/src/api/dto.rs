@@ -340,7 +340,7 @@ impl StatusBody {
 }
 
 impl SaleBody {
-    pub(super) fn into_request(self, key: Key) -> Result<Request, Problem> {
+    pub(crate) fn into_request(self, key: Key) -> Result<Request, Problem> {
         let at = time::time("sold_at", &self.sold_at)?;
         let zero = self.lines.iter().enumerate().filter(|(_, line)| line.zero_quantity);
         let zero = zero.map(|(index, _)| index).collect();

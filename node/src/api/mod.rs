@@ -129,7 +129,7 @@ pub fn table<E: Env>() -> Router<Api<E>> {
 
 /// Every route of the node.
 pub fn router<E: Env>(api: Api<E>) -> Router {
-    table().with_state(api)
+    table().with_state(api.clone()).merge(crate::pages::routes(api))
 }
 
 /// Rings up a sale
@@ -312,7 +312,8 @@ async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> (StatusCode
     (StatusCode::ACCEPTED, Json(Shutdown { stopping: true }))
 }
 
-async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
+/// Asks the core; a refusal is a problem.
+pub(crate) async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     match api.calls.call(call).await {
         Ok(Answer::Refused(error)) => Err(dto::problem(&error)),
         Ok(answer) => Ok(answer),
@@ -320,7 +321,7 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     }
 }
 
-fn unexpected(answer: &Answer) -> Problem {
+pub(crate) fn unexpected(answer: &Answer) -> Problem {
     // Calls and answers are paired in the core; this is for the compiler.
     tracing::error!(?answer, "an answer of another call");
     Problem::stopping("the daemon answered another question; try again")

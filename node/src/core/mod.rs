@@ -41,7 +41,7 @@ pub use goods::Movement;
 use receipts::Receipts;
 pub use request::{Request, Written};
 use reservations::Reservations;
-pub use status::Status;
+pub use status::{PeerStatus, Status};
 use telemetry::Telemetry;
 
 /// The daemon's own rows.

@@ -36,7 +36,8 @@ impl Access {
         tills.insert(token.to_bytes(), name.to_owned());
     }
 
-    fn caller(&self, token: TokenHash) -> Option<Caller> {
+    /// Who bears this token.
+    pub fn caller(&self, token: TokenHash) -> Option<Caller> {
         if token == self.operator {
             return Some(Caller { till: None });
         }

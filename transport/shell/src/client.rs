@@ -102,6 +102,11 @@ impl Client {
         Ok(Self { dir: dir.to_owned(), base: format!("http://{address}"), http })
     }
 
+    /// Where a path is, for a browser. It holds no token.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     /// `GET path`, which begins with `/v1/`. [`escape`] what is put into it.
     pub async fn get<A: DeserializeOwned>(&self, path: &str) -> Result<A, ClientError> {
         self.answer(self.request(Method::GET, path)).await

@@ -14,6 +14,7 @@
 //! | [`feed`] | the change feed: pages and streams of events |
 //! | [`openapi`], [`answer`] | the table of calls and its document; answers with their vector |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
+//! | [`page`] | what the live pages share: log-in, frame, words |
 //! | [`findings`] | the commands about findings |
 //! | [`refusal`] | the problem of each refusal |
 //! | [`idempotency`], [`settle`] | keys that make a call safe to repeat; the settling of findings |
@@ -50,6 +51,7 @@ pub mod limits;
 pub mod logging;
 pub mod metrics;
 pub mod openapi;
+pub mod page;
 pub mod paths;
 pub mod problem;
 pub mod read;

@@ -67,8 +67,18 @@ pub const PATH_SEGMENTS_MAX: usize = 4;
 /// A link that held for so long was a success: the next dial after it waits shortly again.
 pub const LINK_SETTLED_AFTER: Duration = Duration::from_secs(2);
 
+/// People logged in to the pages at once; one more ends the session unused for longest.
+pub const SESSIONS_MAX: usize = 256;
+/// A session that nobody uses ends after so long; an open page uses it.
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(8 * 60 * 60);
+/// A session ends after so long in any case: a market day with its setting up.
+pub const SESSION_MAX: Duration = Duration::from_secs(18 * 60 * 60);
+
+const _: () = assert!(SESSION_IDLE_MAX.as_nanos() < SESSION_MAX.as_nanos());
+
 /// Findings in one page.
 pub const FINDINGS_PAGE_MAX: usize = 200;
+
 /// SKUs in one page of stock.
 pub const STOCK_PAGE_MAX: usize = 1_000;
 /// Items in one page of the books of money.

@@ -274,31 +274,38 @@ async fn stock_of(
     responses((status = 200, body = Summary)))]
 async fn summary(_: Caller, State(library): State<Library>) -> Result<At<Summary>, Problem> {
     let currency = library.currency.clone();
-    let read = move |view: &View<'_>| {
-        let names = books::names(view.store)?;
-        let mut stalls: BTreeMap<DeviceId, Sums> = BTreeMap::new();
-        let mut total = Sums::default();
-        for scope in books::scopes(view.store)? {
-            for (stall, sums) in books::summary(view.store, scope)? {
-                *stalls.entry(stall).or_default() += sums;
-                total += sums;
-            }
-        }
-        let stalls = stalls.into_iter().map(|(stall, sums)| {
-            let name = names.get(&stall).cloned();
-            StallTotals { stall, name, totals: sums.into() }
-        });
-        Ok(Summary {
-            vector: view.vector.to_string(),
-            currency,
-            total: total.into(),
-            stalls: stalls.collect(),
-        })
-    };
-    library.read(read).await
+    library.read(move |view| summary_of(view, currency)).await
 }
 
-fn stock_page(view: &View<'_>, after: Option<&str>, limit: usize) -> Result<StockPage, ReadError> {
+/// The sales of each stall and in sum, over every scope.
+pub fn summary_of(view: &View<'_>, currency: String) -> Result<Summary, ReadError> {
+    let names = books::names(view.store)?;
+    let mut stalls: BTreeMap<DeviceId, Sums> = BTreeMap::new();
+    let mut total = Sums::default();
+    for scope in books::scopes(view.store)? {
+        for (stall, sums) in books::summary(view.store, scope)? {
+            *stalls.entry(stall).or_default() += sums;
+            total += sums;
+        }
+    }
+    let stalls = stalls.into_iter().map(|(stall, sums)| {
+        let name = names.get(&stall).cloned();
+        StallTotals { stall, name, totals: sums.into() }
+    });
+    Ok(Summary {
+        vector: view.vector.to_string(),
+        currency,
+        total: total.into(),
+        stalls: stalls.collect(),
+    })
+}
+
+/// A page of stock over every scope, the SKUs after `after`, at most `limit` of them.
+pub fn stock_page(
+    view: &View<'_>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<StockPage, ReadError> {
     let names = books::names(view.store)?;
     let mut found: BTreeMap<String, StockItem> = BTreeMap::new();
     for scope in books::scopes(view.store)? {

@@ -25,11 +25,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use engine::ids::{DeviceId, Lane, Log, Tip};
+use engine::ids::{DeviceId, Lane, Log, MerchantId, Scope, Tip};
 use engine::log::segment::Codec;
 use engine::log::vector::VersionVector;
 use engine::replica::Replica;
 use engine::replica::query::CutError;
+use engine::replica::statement::Statement;
 use engine::store::ReadError;
 use thiserror::Error;
 
@@ -137,6 +138,7 @@ pub struct Session {
     last_heard: Instant,
     greet_by: Instant,
     delivered: BTreeSet<Log>,
+    agreed: Option<(bool, Instant)>,
 }
 
 impl Session {
@@ -170,6 +172,7 @@ impl Session {
             last_heard: now,
             greet_by: now.after(GREET_WITHIN),
             delivered: BTreeSet::new(),
+            agreed: None,
         }
     }
 
@@ -201,6 +204,11 @@ impl Session {
     /// What the peer has said it holds.
     pub fn theirs(&self) -> &VersionVector {
         &self.theirs
+    }
+
+    /// Whether the peer's books were ours when both last held the same, and when that was.
+    pub fn agreed(&self) -> Option<(bool, Instant)> {
+        self.agreed
     }
 
     /// When the peer was last heard.
@@ -284,16 +292,23 @@ impl Session {
             _ if !self.greeted => {}
             Message::Have(have) => return self.handle_have(have, now, replica, claims),
             Message::Want(wants) => return self.handle_want(wants, replica),
-            Message::Ping(ping) => self.handle_ping(ping),
+            Message::Ping(ping) => return self.handle_ping(ping, now, replica),
             Message::Pong(pong) => self.handle_pong(pong, replica),
             Message::Receipts(_) | Message::Join(_) | Message::Joined(_) => {}
         }
         Ok(())
     }
 
-    fn handle_ping(&mut self, ping: Ping) {
+    fn handle_ping(&mut self, ping: Ping, now: Now, replica: &Replica) -> Result<(), SessionError> {
         let current = self.theirs.hash() == ping.announced;
         self.outbox.push_back(Message::Pong(Pong { nonce: ping.nonce, current }));
+        let scope = merchant_of(&self.peer, replica);
+        if let Some((scope, stated)) = scope.zip(ping.books)
+            && let Some(equal) = replica.agrees(scope, &stated)?
+        {
+            self.agreed = Some((equal, now.instant));
+        }
+        Ok(())
     }
 
     fn handle_pong(&mut self, pong: Pong, replica: &Replica) {
@@ -376,8 +391,16 @@ impl Session {
         }
         self.nonce += 1;
         let announced = self.announced.hash();
-        self.outbox.push_back(Message::Ping(Ping { nonce: self.nonce, announced }));
+        let books = self.statement(replica)?;
+        self.outbox.push_back(Message::Ping(Ping { nonce: self.nonce, announced, books }));
         Ok(())
+    }
+
+    /// What our books come to, for a control that holds what we hold, as far as both have said.
+    fn statement(&self, replica: &Replica) -> Result<Option<Statement>, SessionError> {
+        let comparable = self.peer_is_control && self.announced == self.theirs;
+        let scope = merchant_of(&replica.device(), replica).filter(|_| comparable);
+        Ok(scope.map(|scope| replica.statement(scope, u32::MAX)).transpose()?)
     }
 
     /// Whether the peer holds all of our ledger, and still some of it is at risk.
@@ -443,4 +466,10 @@ fn accept(hello: &Hello, replica: &Replica) -> Result<Codec, SessionError> {
     }
     let best = hello.codecs.iter().filter_map(|id| Codec::from_id(*id)).max();
     Ok(best.unwrap_or(Codec::Plain))
+}
+
+/// The scope of the merchant that a device sells for.
+fn merchant_of(device: &DeviceId, replica: &Replica) -> Option<Scope> {
+    let grant = replica.rights().grant(device)?;
+    Some(Scope::Merchant(MerchantId::from_name(&grant.merchant)))
 }

@@ -20,5 +20,6 @@ mod rebuild;
 mod requests;
 mod rights;
 mod risk;
+mod statement;
 mod tamper;
 mod voids;

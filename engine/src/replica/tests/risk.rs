@@ -2,8 +2,7 @@
 
 use crate::authority::{DocumentError, Receipt, Revocation, SignedDocument};
 use crate::event::Payload;
-use crate::ids::Tip;
-use crate::replica::at_risk::AtRisk;
+use crate::ids::{Lane, Tip};
 use crate::replica::documents::ReceiptError;
 use crate::testing::*;
 
@@ -14,7 +13,9 @@ fn receipt(control: u8, leaves: Vec<Tip>, at_ms: u64) -> SignedDocument {
 
 #[track_caller]
 fn check_risk(device: &Device, events: u64, amount: i64) {
-    assert_eq!(device.replica.at_risk().unwrap(), AtRisk { events, amount });
+    let found = device.replica.at_risk().unwrap();
+    assert_eq!((found.events, found.amount), (events, amount));
+    assert_eq!(found.since_ms.is_some(), events > 0);
 }
 
 #[test]
@@ -45,6 +46,22 @@ fn own_sales_are_at_risk_until_a_receipt_covers_them() {
     stall.commit();
     stall.restart(10);
     check_risk(&stall, 3, 700);
+}
+
+#[test]
+fn risk_is_as_old_as_its_oldest_event() {
+    let mut stall = Device::new(1, 1);
+    for (number, after_ms) in [(1, 0), (2, 5_000), (3, 9_000)] {
+        let payload = Payload::SaleCompleted(sale(number, "tea", 1, 500));
+        stall.replica.append(scope(), Lane::Ledger, payload, NOON_MS + after_ms).unwrap();
+        stall.commit();
+        if number == 1 {
+            assert_eq!(stall.replica.at_risk().unwrap().since_ms, Some(NOON_MS));
+            let leaves = stall.leaves(1);
+            assert!(stall.replica.take_receipt(&receipt(CONTROL, leaves, 1)).unwrap());
+        }
+    }
+    assert_eq!(stall.replica.at_risk().unwrap().since_ms, Some(NOON_MS + 5_000));
 }
 
 #[test]

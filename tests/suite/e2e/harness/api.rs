@@ -40,6 +40,11 @@ impl Api {
         Self { client, base: format!("http://{address}"), token: None }
     }
 
+    /// Where it is, as in `http://127.0.0.1:7700`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Somebody with this token.
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }

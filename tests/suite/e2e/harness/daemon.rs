@@ -191,6 +191,12 @@ impl Daemon {
         self.operator().unwrap_or_else(|said| panic!("{said}"))
     }
 
+    /// The operator's token.
+    pub fn operator_token(&self) -> String {
+        let text = std::fs::read_to_string(self.data.join("admin.token")).expect("a token");
+        text.trim().to_owned()
+    }
+
     fn operator(&self) -> Result<Api, String> {
         let read = |name: &str| {
             let text = std::fs::read_to_string(self.data.join(name));

@@ -44,6 +44,11 @@ impl Stall {
         self.status().await["device"].as_str().expect("a device").to_owned()
     }
 
+    /// The till's token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The till's access.
     pub fn till(&self) -> Api {
         self.door().with_token(&self.token)

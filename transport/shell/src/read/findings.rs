@@ -178,7 +178,7 @@ async fn finding(
 }
 
 /// The merchants', and the tenant's own for false documents.
-pub(super) fn scopes(store: &dyn Read) -> Result<Vec<Scope>, ReadError> {
+pub(crate) fn scopes(store: &dyn Read) -> Result<Vec<Scope>, ReadError> {
     let mut scopes = books::scopes(store)?;
     scopes.push(Scope::Tenant);
     Ok(scopes)
