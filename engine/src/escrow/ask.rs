@@ -1,6 +1,6 @@
 //! Whom to ask for rights, and for how much.
 
-use super::Strategy;
+use super::{Strategy, whole};
 use crate::ids::DeviceId;
 use crate::limits::ASKED_MAX;
 
@@ -48,7 +48,8 @@ pub fn ask(short: u64, more: u64, holders: &[Holder]) -> Vec<Wanted> {
             break;
         }
         out.push(Wanted { giver: holder.device, quantity });
-        spare -= spare.min(quantity.saturating_sub(missing));
+        // One who has most is enough for later; a customer who waits is worth asking everybody.
+        spare = 0;
         // Somebody who may not answer is asked in addition, not instead.
         if holder.answers {
             missing -= missing.min(quantity);
@@ -58,7 +59,10 @@ pub fn ask(short: u64, more: u64, holders: &[Holder]) -> Vec<Wanted> {
 }
 
 /// How much to ask for before the shelf is dry: `recent` is what was wanted here in the last
-/// window. Below a half of it the stall asks for what fills it up.
+/// window. Below a half of it the stall asks for what fills it up, in whole units.
 pub fn low(strategy: Strategy, balance: u64, recent: u64) -> u64 {
-    if strategy == Strategy::LowWater && balance < recent / 2 { recent - balance } else { 0 }
+    match strategy {
+        Strategy::LowWater if balance < recent / 2 => whole(recent - balance),
+        _ => 0,
+    }
 }

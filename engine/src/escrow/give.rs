@@ -1,16 +1,18 @@
 //! How much to give when asked, and whether to take what was given.
 
-use super::Strategy;
+use super::{Strategy, whole};
 
 /// What a stall that has `balance` gives of `wanted` thousandths; 0 declines.
 ///
-/// It keeps what was wanted of it in half a window, so that rights do not go back and forth, and
-/// gives part of what is wanted if it has to.
+/// It keeps what was wanted of it in an eighth of a window: a customer who waits elsewhere goes
+/// before one who may come here, but rights should not go back and forth. What it cannot give whole
+/// it gives in whole units: of a piece in two halves nobody can sell any.
 pub fn give(strategy: Strategy, balance: u64, recent: u64, wanted: u64) -> u64 {
-    match strategy {
+    let spare = match strategy {
         Strategy::None => 0,
-        Strategy::OnDemand | Strategy::LowWater => balance.saturating_sub(recent / 2).min(wanted),
-    }
+        Strategy::OnDemand | Strategy::LowWater => balance.saturating_sub(whole(recent / 8)),
+    };
+    if spare >= wanted { wanted } else { whole(spare) }
 }
 
 /// What becomes of a grant.

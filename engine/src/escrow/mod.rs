@@ -52,6 +52,14 @@ impl std::str::FromStr for Strategy {
     }
 }
 
+/// The whole units in a quantity, in thousandths.
+fn whole(quantity: u64) -> u64 {
+    quantity / UNIT * UNIT
+}
+
+/// Thousandths of one unit.
+const UNIT: u64 = 1_000;
+
 /// There is no such strategy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no strategy; choose none, on-demand or low-water")]

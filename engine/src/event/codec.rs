@@ -153,7 +153,9 @@ fn decode_evolved<T: Evolved>(
 macro_rules! kinds {
     (
         version 1: $($kind:literal $since:literal $variant:ident $what:literal;)*
-        versions 1 and 2: $($kind2:literal $since1:literal $since2:literal $variant2:ident $what2:literal;)*
+        versions 1 and 2: $(
+            $kind2:literal $since1:literal $since2:literal $variant2:ident $what2:literal;
+        )*
     ) => {
         /// Kind, version and body of a payload.
         fn encode_body(payload: &Payload) -> Result<(u16, u8, Vec<u8>), CodecError> {

@@ -27,8 +27,8 @@ const AT_ONCE: usize = 64;
 const HOLDERS_MAX: usize = 1_024;
 /// SKUs looked at in one round of asking before they run dry.
 const LOW_AT_ONCE: usize = 256;
-/// Of a window: how often the stall looks whether it runs dry, how long it leaves somebody alone
-/// who gave less than asked for, and how long it counts on an answer.
+/// Of a window: how often the stall looks whether it runs dry, and how long it counts on an
+/// answer.
 const PART: u64 = 8;
 /// The shortest time between two looks.
 const LOOK_MIN_MS: u64 = 100;
@@ -89,6 +89,11 @@ impl Escrow {
 
     fn recent(&self, sku: &str, now: Now) -> u64 {
         self.rates.recent(sku, millis(now))
+    }
+
+    /// How long somebody is left alone who gave less than asked for.
+    fn rest_ms(&self) -> u64 {
+        (self.rebalance.window_ms / 2).max(LOOK_MIN_MS)
     }
 
     fn part_ms(&self) -> u64 {
@@ -185,7 +190,7 @@ impl Stall {
                 self.escrow.spent.insert((asked.sku, asked.giver), at);
             }
         }
-        let keep = self.escrow.part_ms();
+        let keep = self.escrow.rest_ms();
         self.escrow.spent.retain(|_, since| at.saturating_sub(*since) <= keep);
         Ok(())
     }
@@ -355,7 +360,7 @@ impl Stall {
             }
             let refused = self.escrow.spent.get(&(sku.to_owned(), device));
             let refused =
-                refused.is_some_and(|since| at.saturating_sub(*since) <= self.escrow.part_ms());
+                refused.is_some_and(|since| at.saturating_sub(*since) <= self.escrow.rest_ms());
             // Who gave what it could spare is left alone.
             if refused && asked == 0 {
                 continue;

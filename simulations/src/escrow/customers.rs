@@ -30,6 +30,8 @@ pub struct Refused {
     pub falsely: u64,
     /// Sales that got what they lacked from others in time.
     pub fetched: u64,
+    /// Customers at a till.
+    pub inside: u64,
     /// Things that went wrong, in words.
     pub troubles: Vec<String>,
 }
@@ -68,6 +70,7 @@ impl Street {
         let street = self.clone();
         let visit = Visit { host, sale, zero, looks: 0, round: 0 };
         world.do_after(span, move |world| {
+            street.refused.borrow_mut().inside += 1;
             street.ask(world, visit);
             Ok(())
         });
@@ -86,7 +89,9 @@ impl Street {
     fn look(&self, world: &mut World, mut visit: Visit) -> anyhow::Result<()> {
         let key = visit.sale.key.clone();
         if self.is_sold(world, visit.host, &key)? {
-            self.refused.borrow_mut().fetched += u64::from(visit.looks > 0);
+            let mut refused = self.refused.borrow_mut();
+            refused.fetched += u64::from(visit.looks > 0);
+            refused.inside -= 1;
             world.short.remove(&key);
             return Ok(());
         }
@@ -96,7 +101,9 @@ impl Street {
             }
             _ if visit.looks > 20 * LOOKS => {
                 let trouble = format!("no answer at host {} to {key:?}", visit.host);
-                self.refused.borrow_mut().troubles.push(trouble);
+                let mut refused = self.refused.borrow_mut();
+                refused.troubles.push(trouble);
+                refused.inside -= 1;
                 Ok(())
             }
             _ => {
@@ -130,10 +137,11 @@ impl Street {
         });
         visit.zero = indices_of_nothing(&visit.sale);
         refused.falsely += if wanted <= left { wanted } else { 0 };
-        drop(refused);
         if visit.sale.lines.is_empty() {
+            refused.inside -= 1;
             return Ok(());
         }
+        drop(refused);
         visit.round += 1;
         visit.looks = 0;
         let number = visit.sale.key.number.to_string();

@@ -25,6 +25,8 @@ use crate::protocol::world::World;
 
 /// Over how many days a stall expects sales to go on as they did.
 const WINDOW_DAYS: u32 = 7;
+/// How long the last customers may take.
+const CLOSING_MAX: Duration = Duration::from_secs(600);
 /// The merchant.
 const MERCHANT: &str = "market";
 
@@ -103,9 +105,14 @@ pub fn sell(plan: &Plan, strategy: Strategy) -> anyhow::Result<Outcome> {
     stock_up(plan, &mut world);
     cut(plan, &mut world);
     come(plan, &mut world, street)?;
-    // A customer of the last moment waits, too.
-    let at = Instant(plan.end + Duration::from_secs(5));
+    let mut at = Instant(plan.end);
     world.run_until(at)?;
+    // Customers of the last moment wait, too.
+    while refused.borrow().inside > 0 {
+        ensure!(at.0 < plan.end + CLOSING_MAX, "{} never left", refused.borrow().inside);
+        at = at.after(Duration::from_secs(1));
+        world.run_until(at)?;
+    }
     world.network.heal();
     let at = market::settle(&mut world, at)?;
     let refused = refused.borrow().clone();
