@@ -8,7 +8,9 @@
 //! - [`sales`]: real and made-up sales to do all this with.
 
 pub mod bench;
+pub mod histories;
 pub mod market;
 pub mod protocol;
+pub mod reference;
 pub mod replay;
 pub mod sales;

@@ -1,0 +1,1 @@
+//! Histories on every change, and those that once failed.
