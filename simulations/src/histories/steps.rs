@@ -131,6 +131,6 @@ fn step() -> impl Strategy<Value = Step> {
 pub fn histories(length: usize) -> impl Strategy<Value = History> {
     let flavour =
         prop_oneof![1 => Just(Flavour::Plain), 1 => Just(Flavour::Honest), 2 => Just(Flavour::Lying)];
-    (flavour, vec(step(), length / 4..length))
+    (flavour, vec(step(), 1..length))
         .prop_map(|(flavour, steps)| History { flavour, steps })
 }
