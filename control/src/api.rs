@@ -5,23 +5,26 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRef, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use engine::authority::JoinToken;
 use engine::authority::join::{InviteId, pin, proof_key};
 use engine::catalogue::ItemEdit;
+use engine::hash::Hash;
 use engine::ids::{DeviceId, EventId};
 use engine::replica::catalogue::CatalogueError;
 use engine::store::Read;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shell::access::{Access, Operator};
+use shell::access::{Access, Caller, Operator};
 use shell::driver::Calls;
-use shell::extract::{JsonBody, Query};
+use shell::extract::{JsonBody, Path, Query};
+use shell::idempotency::key;
 use shell::problem::Problem;
 use shell::read::{DigestEntry, Library, from_snapshot, scope_of};
+use shell::settle::SettleBody;
 use transport::env::Env;
 
 use crate::core::{Answer, Call, CallError, Hub, Invitation};
@@ -76,6 +79,7 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/invites", post(invite::<E>))
         .route("/v1/revocations", post(revoke::<E>))
         .route("/v1/catalogue/items", catalogue)
+        .route("/v1/findings/{id}/resolve", post(resolve::<E>))
         .route("/v1/stalls", get(stalls::<E>))
         .route("/v1/status", get(status::<E>))
         .route("/v1/digest", get(digest::<E>))
@@ -190,6 +194,21 @@ async fn edit_catalogue<E: Env>(
     }
 }
 
+async fn resolve<E: Env>(
+    _: Operator,
+    caller: Caller,
+    State(api): State<Api<E>>,
+    Path(finding): Path<Hash>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<SettleBody>,
+) -> Result<Response, Problem> {
+    let resolved = body.into_event(key(&caller, &headers)?, finding)?;
+    let Answer::Written(id) = ask(&api, Call::Settle(resolved)).await? else {
+        return Err(unexpected());
+    };
+    Ok((StatusCode::CREATED, Json(json!({ "resolved": id.to_string() }))).into_response())
+}
+
 async fn stalls<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<Json<Value>, Problem> {
     let Answer::Stalls(stalls) = ask(&api, Call::Stalls).await? else { return Err(unexpected()) };
     let stalls: Vec<Value> = stalls
@@ -292,6 +311,7 @@ async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     match api.calls.call(call).await {
         Ok(Answer::Refused(error)) => Err(match &error {
             CallError::UnknownDevice(_) => Problem::not_found(error.to_string()),
+            CallError::Refused(refusal) => shell::refusal::problem(refusal),
             CallError::Catalogue(CatalogueError::Edit(_)) => Problem::malformed(error.to_string()),
             _ => Problem::halted(error.to_string()),
         }),

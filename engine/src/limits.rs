@@ -51,6 +51,8 @@ pub const SALE_LINES_MAX: usize = 500;
 pub const TENDERS_MAX: usize = 16;
 /// Bytes of a SKU.
 pub const SKU_BYTES_MAX: usize = 64;
+/// Bytes of a note that somebody writes.
+pub const NOTE_BYTES_MAX: usize = 512;
 /// Bytes of a till's name, a cashier, a reference or an idempotency key.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Minor units of one amount, if a node's configuration does not set less.

@@ -5,12 +5,15 @@
 
 mod enrol;
 mod receipts;
+mod settle;
 mod status;
 
 use std::collections::BTreeSet;
 
 use engine::catalogue::ItemEdit;
-use engine::ids::{DeviceId, Lane, Log, Scope};
+use engine::decide::Refusal;
+use engine::event::FindingResolved;
+use engine::ids::{DeviceId, EventId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
 use engine::replica::catalogue::CatalogueError;
@@ -34,6 +37,8 @@ pub enum Call {
     Revoke(DeviceId),
     /// Edit a merchant's catalogue.
     EditCatalogue(Scope, Vec<ItemEdit>),
+    /// State that a finding is settled.
+    Settle(FindingResolved),
     /// How things stand.
     Status,
     /// Every stall, with its lag.
@@ -42,11 +47,20 @@ pub enum Call {
     Digests,
 }
 
+impl Call {
+    /// Whether its answer rests on a batch.
+    fn writes(&self) -> bool {
+        !matches!(self, Self::Status | Self::Stalls | Self::Digests)
+    }
+}
+
 /// What a control answers.
 #[derive(Debug)]
 pub enum Answer {
     /// Done, and durable; with how many events.
     Done(usize),
+    /// The fact stands, durably.
+    Written(EventId),
     /// How things stand.
     Status(Box<Status>),
     /// Every stall.
@@ -67,6 +81,9 @@ pub enum CallError {
     /// The catalogue cannot be edited so.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// The fact may not be stated.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The event cannot be appended.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -109,7 +126,7 @@ impl Hub {
 
     fn decide(&mut self, call: Call, now: Now) -> Result<Answer, CallError> {
         if let Some(reason) = self.device.halted()
-            && matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..))
+            && call.writes()
         {
             return Err(CallError::Halted(reason.to_owned()));
         }
@@ -121,6 +138,7 @@ impl Hub {
                 let events = replica.edit_catalogue(scope, &items, now.wall_ms)?;
                 Ok(Answer::Done(events.len()))
             }
+            Call::Settle(resolved) => self.settle(resolved, now).map(Answer::Written),
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
             Call::Digests => Ok(Answer::Digests(self.digests()?)),
@@ -170,8 +188,7 @@ impl Core for Hub {
     }
 
     fn handle_call(&mut self, id: CallId, call: Call, now: Now) {
-        let rests_on_batch =
-            matches!(call, Call::Invite(_) | Call::Revoke(_) | Call::EditCatalogue(..));
+        let rests_on_batch = call.writes();
         match self.decide(call, now) {
             Ok(answer) if rests_on_batch => self.pending.answer(id, answer, &self.device),
             Ok(answer) => self.pending.answer_now(id, answer),

@@ -5,6 +5,7 @@
 mod goods;
 mod reversal;
 mod sale;
+mod settle;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use crate::store::ReadError;
 pub use goods::goods;
 pub use reversal::{refund, void};
 pub use sale::{change, sale};
+pub use settle::settle;
 
 /// What a stall accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]

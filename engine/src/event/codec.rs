@@ -123,6 +123,12 @@ pub fn decode_event_as(generation: Generation, bytes: &[u8]) -> Result<Event, Co
     Ok(Event { hlc, payload, ext })
 }
 
+/// Whether the first program knew this event: later ones may find it kept by one that did not.
+pub fn is_of_first(event: &Event) -> bool {
+    let kind = encode_body(&event.payload).map(|(kind, version, _)| since(kind, version));
+    kind == Ok(Some(Generation::FIRST))
+}
+
 /// The body of a grown kind, in the lowest version that can express it.
 fn encode_evolved<T: Evolved>(body: &T) -> Result<(u8, Vec<u8>), CodecError> {
     match body.to_v1() {

@@ -13,8 +13,6 @@ use crate::ids::EventId;
 pub struct FindingResolved {
     /// Who asked for it.
     pub key: Key,
-    /// When, as the till believed: milliseconds since 1970.
-    pub at_ms: i64,
     /// The finding.
     pub finding: Hash,
     /// The evidence that it covers.

@@ -114,7 +114,7 @@ impl Projection {
     /// and a directory of another version is rebuilt.
     pub fn version(self) -> u32 {
         match self {
-            Self::Stock | Self::Reversals => 2,
+            Self::Stock | Self::Sales | Self::Reversals | Self::Catalogue => 2,
             _ => 1,
         }
     }

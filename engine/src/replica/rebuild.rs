@@ -124,13 +124,19 @@ impl Replica {
     fn clear_some(&mut self) -> Result<(), ReadError> {
         let mut left = REBUILD_ROWS_MAX;
         for projection in self.rebuild.which.clone() {
+            // Tills look items up while it is rebuilt: its rows change in one batch, at the end.
+            if projection == Projection::Catalogue {
+                continue;
+            }
             for range in [keys::projection(projection as u8), keys::digests(projection as u8)] {
                 for (key, _) in self.rows.first(&range, left)? {
                     self.rows.set(key, None);
                     left -= 1;
                 }
             }
-            self.rows.set(keys::version(projection as u8), None);
+        }
+        for projection in &self.rebuild.which {
+            self.rows.set(keys::version(*projection as u8), None);
         }
         self.rebuild.cleared = left > 0;
         Ok(())
@@ -167,8 +173,9 @@ impl Replica {
             }
             self.rebuild.done += 1;
         }
-        match last {
+        match last.filter(|last| last.seq == to) {
             Some(last) => self.rebuild.at = Some((id, epoch, last.seq)),
+            // Sequence numbers have no gaps, so this was the end: what follows is folded at once.
             None => {
                 self.rebuild.at = None;
                 self.rebuild.finished.insert((id, epoch));
@@ -181,6 +188,9 @@ impl Replica {
     fn finish_rebuild(&mut self) -> Result<(), ReadError> {
         let which = std::mem::take(&mut self.rebuild).which;
         if which.contains(&Projection::Catalogue) {
+            for (key, _) in self.rows.collect(&keys::projection(Projection::Catalogue as u8))? {
+                self.rows.set_projection(key, None)?;
+            }
             self.mirror_whole_catalogues();
         }
         if which.contains(&Projection::Findings) {

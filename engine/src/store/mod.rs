@@ -23,6 +23,9 @@ pub enum ReadError {
     /// The device or the database refused the read.
     #[error("reading the data directory failed: {0}; check the disk, then run `verify`")]
     Device(String),
+    /// The projection is being rebuilt, so that its rows are partial.
+    #[error("the {0} books are being rebuilt; try again soon, `status` shows the progress")]
+    NotWhole(&'static str),
 }
 
 /// Why a batch was not written. After any of these the state of the disk is unknown until the

@@ -2,7 +2,6 @@
 //!
 //! Fields are checked here for what they are, and in `engine::decide` for what they say.
 
-use engine::decide::Refusal;
 use engine::event::codec::CodecError;
 use engine::event::sale::{Key, Line, Sale, Tender, TenderKind};
 use engine::event::{GoodsLine, GoodsReceived, Refund, RefundLine, Void};
@@ -303,17 +302,7 @@ pub(super) fn problem(error: &CallError) -> Problem {
         CallError::Append(AppendError::Codec(CodecError::TooLarge)) => Problem::too_large(text),
         CallError::Append(AppendError::NotGranted { .. }) => Problem::forbidden(text),
         CallError::Halted(_) | CallError::Append(_) => Problem::halted(text),
-        CallError::Refused(refusal) => match refusal {
-            Refusal::KeyReused(_) => Problem::key_reused(text),
-            Refusal::WrongCurrency { .. } => Problem::wrong_currency(text),
-            Refusal::UnknownSku { .. } => Problem::unknown_sku(text),
-            Refusal::BadQuantity { .. } => Problem::bad_quantity(text),
-            Refusal::BadAmount { .. } => Problem::bad_amount(text),
-            Refusal::Tenders { .. } => Problem::tenders_short(text),
-            Refusal::BadReference(_) => Problem::bad_reference(text),
-            Refusal::Read(_) => Problem::halted(text),
-            _ => Problem::malformed(text),
-        },
+        CallError::Refused(refusal) => shell::refusal::problem(refusal),
     }
 }
 

@@ -3,6 +3,7 @@
 //! `docs/api.md` describes every call.
 
 pub mod dto;
+mod findings;
 mod time;
 
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use engine::event::sale::{Key, KeyNumber};
 use serde_json::{Value, json};
 use shell::access::{Access, Caller, OPERATOR, Operator};
 use shell::auth::Token;
 use shell::driver::Calls;
 use shell::extract::JsonBody;
+use shell::idempotency::key;
 use shell::problem::Problem;
 use shell::read::{DigestEntry, Library};
 use transport::env::Env;
@@ -66,6 +67,7 @@ pub fn router<E: Env>(api: Api<E>) -> Router {
         .route("/v1/verify", get(verify_all::<E>))
         .route("/v1/shutdown", post(shutdown::<E>))
         .merge(shell::read::routes())
+        .merge(findings::routes())
         .with_state(api)
 }
 
@@ -207,17 +209,4 @@ fn unexpected(answer: &Answer) -> Problem {
     // Calls and answers are paired in the core; this is for the compiler.
     tracing::error!(?answer, "an answer of another call");
     Problem::stopping("the daemon answered another question; try again")
-}
-
-fn key(caller: &Caller, headers: &HeaderMap) -> Result<Key, Problem> {
-    let missing = || {
-        Problem::missing_key(
-            "send the header `Idempotency-Key`: the till's own counter, or any text of 1 to 64 \
-             visible characters",
-        )
-    };
-    let mut values = headers.get_all(shell::client::IDEMPOTENCY_KEY).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Err(missing()) };
-    let text = value.to_str().ok().filter(|text| !text.is_empty()).ok_or_else(missing)?;
-    Ok(Key { till: caller.till().to_owned(), number: KeyNumber::parse(text) })
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use engine::decide::{self, Refusal, Rules};
 use engine::event::sale::{Key, Sale};
-use engine::event::{GoodsReceived, Payload, Refund, Void};
+use engine::event::{FindingResolved, GoodsReceived, Payload, Refund, Void};
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
 use engine::replica::Replica;
@@ -67,6 +67,8 @@ pub enum Request {
     Void(Void),
     /// Goods received.
     Goods(GoodsReceived),
+    /// The settling of a finding.
+    Settle(FindingResolved),
 }
 
 /// What a stall answers.
@@ -242,6 +244,7 @@ fn check(
         Request::Refund(refund) => decide::refund(refund, scope, rules, replica),
         Request::Void(void) => decide::void(void, scope, replica),
         Request::Goods(goods) => decide::goods(goods),
+        Request::Settle(resolved) => decide::settle(resolved, scope, replica),
     }
 }
 
@@ -252,6 +255,7 @@ impl Request {
             Self::Refund(refund) => &refund.key,
             Self::Void(void) => &void.key,
             Self::Goods(goods) => &goods.key,
+            Self::Settle(resolved) => &resolved.key,
         }
     }
 
@@ -261,6 +265,7 @@ impl Request {
             Self::Refund(refund) => Payload::SaleRefunded(refund),
             Self::Void(void) => Payload::SaleVoided(void),
             Self::Goods(goods) => Payload::GoodsReceived(goods),
+            Self::Settle(resolved) => Payload::FindingResolved(resolved),
         }
     }
 
@@ -268,7 +273,7 @@ impl Request {
         let (total, change) = match self {
             Self::Sale(sale, _) => (sale.total().unwrap_or(0), decide::change(sale)),
             Self::Refund(refund) => (refund.lines.iter().map(|line| line.amount).sum(), 0),
-            Self::Void(_) | Self::Goods(_) => (0, 0),
+            Self::Void(_) | Self::Goods(_) | Self::Settle(_) => (0, 0),
         };
         Written { id, total, change, replayed }
     }

@@ -10,6 +10,8 @@
 //! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
 //! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
+//! | [`refusal`] | the problem of each refusal |
+//! | [`idempotency`], [`settle`] | keys that make a call safe to repeat; the settling of findings |
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
 //! | [`client`], [`exit`] | the command line's side of the API |
 //! | [`logging`], [`signals`] | what a daemon's `main` sets up |
@@ -31,11 +33,14 @@ pub mod extract;
 pub mod files;
 pub mod host;
 pub mod http;
+pub mod idempotency;
 pub mod limits;
 pub mod logging;
 pub mod paths;
 pub mod problem;
 pub mod read;
+pub mod refusal;
+pub mod settle;
 pub mod signals;
 
 /// The result of a process that ends with one of [`exit::Exit`]'s codes.

@@ -67,5 +67,7 @@ pub const PATH_SEGMENTS_MAX: usize = 4;
 /// A link that held for so long was a success: the next dial after it waits shortly again.
 pub const LINK_SETTLED_AFTER: Duration = Duration::from_secs(2);
 
+/// Findings in one page.
+pub const FINDINGS_PAGE_MAX: usize = 200;
 /// SKUs in one page of stock.
 pub const STOCK_PAGE_MAX: usize = 1_000;

@@ -83,6 +83,8 @@ problems! {
     missing_key = "missing-key", UNPROCESSABLE_ENTITY, "an idempotency key is needed";
     /// More is asked of the daemon than it can do now.
     busy = "busy", TOO_MANY_REQUESTS, "too much at once";
+    /// A projection that the call needs is being rebuilt.
+    rebuilding = "rebuilding", SERVICE_UNAVAILABLE, "the books are being rebuilt";
     /// The device has not joined a tenant.
     not_enrolled = "not-enrolled", SERVICE_UNAVAILABLE, "this device has not joined a tenant";
     /// The daemon keeps what it has and takes nothing new.

@@ -2,6 +2,8 @@
 //!
 //! They never go through the core, so a long report does not hold up a sale.
 
+pub mod findings;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -145,6 +147,7 @@ where
         .route("/v1/stock", get(stock))
         .route("/v1/stock/{sku}", get(stock_of))
         .route("/v1/sales/summary", get(summary))
+        .merge(findings::routes())
 }
 
 #[derive(Debug, Deserialize)]
@@ -244,7 +247,7 @@ fn item_stock(item: StockItem, names: &BTreeMap<DeviceId, String>) -> ItemStock 
 }
 
 /// Runs a read on a thread where it may take its time.
-async fn reading<T: Send + 'static>(
+pub(crate) async fn reading<T: Send + 'static>(
     library: Library,
     read: impl FnOnce(&dyn Read, String) -> Result<T, ReadError> + Send + 'static,
 ) -> Result<Json<T>, Problem> {
@@ -260,6 +263,7 @@ pub async fn from_snapshot<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || read(store.snapshot().as_ref()));
     match done.await {
         Ok(Ok(value)) => Ok(value),
+        Ok(Err(error @ ReadError::NotWhole(_))) => Err(Problem::rebuilding(error.to_string())),
         Ok(Err(error)) => Err(Problem::halted(error.to_string())),
         Err(_) => Err(Problem::stopping("the daemon is stopping")),
     }

@@ -5,9 +5,11 @@
 mod books;
 mod commit;
 mod convergence;
+mod findings;
 mod forks;
 mod heads;
 mod hostile;
+mod rebuild;
 mod requests;
 mod risk;
 mod tamper;

@@ -2,6 +2,8 @@
 //!
 //! It only reads, so that pages and reports need not go through the one writer.
 
+pub mod findings;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -10,8 +12,10 @@ use crate::event::codec;
 use crate::ids::{DeviceId, LOG_BYTES, Log, Scope};
 use crate::keys;
 use crate::log::vector::VersionVector;
+use crate::projections::Projection;
 use crate::projections::sales::{self, Day, Sums};
 use crate::projections::stock;
+use crate::replica::rebuild::is_whole;
 use crate::store::{Read, ReadError};
 
 /// The stock of one SKU: thousandths at each stall.
@@ -25,6 +29,11 @@ pub struct StockItem {
     pub quantity: i128,
     /// Each stall's.
     pub stalls: Vec<(DeviceId, i128)>,
+}
+
+/// Refuses to read a projection that is being rebuilt: its rows would be partial.
+pub fn whole(store: &dyn Read, projection: Projection) -> Result<(), ReadError> {
+    if is_whole(store, projection)? { Ok(()) } else { Err(ReadError::NotWhole(projection.name())) }
 }
 
 /// Every scope that has books here.
@@ -80,6 +89,7 @@ pub fn stock(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<StockItem>, ReadError> {
+    whole(store, Projection::Stock)?;
     let range = after.map_or_else(|| stock::rows(scope), |sku| stock::rows_after(scope, sku));
     let mut items = read_stock(store, &range, limit)?;
     for item in &mut items {
@@ -90,6 +100,7 @@ pub fn stock(
 
 /// The stock of one SKU; `None` when neither the books nor the catalogue know it.
 pub fn stock_of(store: &dyn Read, scope: Scope, sku: &str) -> Result<Option<StockItem>, ReadError> {
+    whole(store, Projection::Stock)?;
     let found = read_stock(store, &stock::rows_of(scope, sku), 1)?.pop();
     let name = name_of(store, scope, sku)?;
     let known = found.is_some() || is_item(store, scope, sku)?;
@@ -99,12 +110,13 @@ pub fn stock_of(store: &dyn Read, scope: Scope, sku: &str) -> Result<Option<Stoc
 
 /// Whether the catalogue has an item.
 pub fn is_item(store: &dyn Read, scope: Scope, sku: &str) -> Result<bool, ReadError> {
-    let projection = crate::projections::Projection::Catalogue as u8;
+    let projection = Projection::Catalogue as u8;
     Ok(store.get(&keys::row(projection, scope, sku.as_bytes()))?.is_some())
 }
 
 /// The sums of each stall of a scope, over every day.
 pub fn summary(store: &dyn Read, scope: Scope) -> Result<BTreeMap<DeviceId, Sums>, ReadError> {
+    whole(store, Projection::Sales)?;
     let mut out: BTreeMap<DeviceId, Sums> = BTreeMap::new();
     let (from, to) = sales::rows(scope);
     store.scan(&from, &to, &mut |key, value| {
@@ -143,7 +155,7 @@ fn read_stock(
 
 #[cfg(feature = "catalogue")]
 fn name_of(store: &dyn Read, scope: Scope, sku: &str) -> Result<Option<String>, ReadError> {
-    let projection = crate::projections::Projection::Catalogue as u8;
+    let projection = Projection::Catalogue as u8;
     let row = store.get(&keys::row(projection, scope, sku.as_bytes()))?;
     let item: Option<crate::catalogue::Item> =
         row.and_then(|row| codec::decode("an item row", &row).ok());
