@@ -15,8 +15,8 @@ use super::{Books, Day, Fact, Facts};
 const CLOCKS_APART_MS: i128 = 2 * 24 * 3_600_000;
 /// Events that evidence lists.
 const EVIDENCE: usize = 64;
-/// Epochs whose latest events prove an overdrawn balance.
-const EPOCHS: usize = 8;
+/// Epochs whose latest events prove an overdrawn balance, and forfeits that do.
+const LATEST: usize = 8;
 
 /// The numbers that rules have on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,6 @@ pub enum Rule {
     FalseDocument = 13,
     OddTime = 14,
     DrawerOff = 15,
-    FalseBundle = 16,
 }
 
 /// What a finding is about.
@@ -44,13 +43,13 @@ pub enum Rule {
 #[allow(missing_docs)]
 pub enum Subject {
     Event(EventId),
+    Reference(EventId, u16),
     Key(Log, Key),
     Fork(Log, Hash),
     Receipt(DeviceId, String, u64),
     Day(DeviceId, Day),
     Rights(String, DeviceId),
     Clock(DeviceId, String, Day),
-    Bundle(Hash),
 }
 
 impl Subject {
@@ -66,6 +65,7 @@ impl Subject {
         let text = |text: &String| [text.as_bytes(), &[0]].concat();
         match self {
             Self::Event(id) => event_bytes(id),
+            Self::Reference(id, kind) => [event_bytes(id).as_slice(), &kind.to_be_bytes()].concat(),
             Self::Key(log, key) => {
                 let mut out = log.id().0.to_vec();
                 out.extend(engine::event::codec::encode(key).unwrap_or_default());
@@ -82,7 +82,6 @@ impl Subject {
             Self::Day(device, at) => [&device.0, day(at).as_slice()].concat(),
             Self::Rights(sku, device) => [text(sku).as_slice(), &device.0].concat(),
             Self::Clock(device, till, at) => [&device.0, text(till).as_slice(), &day(at)].concat(),
-            Self::Bundle(name) => name.0.to_vec(),
         }
     }
 }
@@ -110,18 +109,15 @@ pub struct Finding {
 
 type Found = BTreeMap<(Rule, Subject), Finding>;
 
-pub(super) fn fold(facts: &Facts<'_>, books: &mut Books) {
+pub(super) fn fold(facts: &Facts<'_>, controls: &BTreeSet<DeviceId>, books: &mut Books) {
     let mut found = Found::new();
     reversals(facts, &mut found);
     references(facts, &mut found);
     doubles(facts, books, &mut found);
     days(facts, &mut found);
-    rights(facts, books, &mut found);
+    rights(facts, books, &super::rights::forfeits(facts, controls), &mut found);
     transfers(books, &mut found);
     documents(facts, &mut found);
-    for (name, bundle) in books.bundles.iter().filter(|(_, bundle)| bundle.lies) {
-        put(&mut found, Rule::FalseBundle, Subject::Bundle(*name), bundle.pieces.clone(), 0, 0);
-    }
     for finding in found.values_mut() {
         finding.evidence = finding.evidence.iter().take(EVIDENCE).copied().collect();
     }
@@ -196,33 +192,31 @@ fn reversals(facts: &Facts<'_>, found: &mut Found) {
 
 /// References to ledger events of another kind.
 fn references(facts: &Facts<'_>, found: &mut Found) {
-    let mut wrong: BTreeMap<EventId, Evidence> = BTreeMap::new();
+    let mut wrong: BTreeMap<(EventId, u16), Evidence> = BTreeMap::new();
     for fact in &facts.ledger {
-        let named = match fact.payload() {
-            Payload::SaleRefunded(it) => it.sale,
-            Payload::GoodsTakenIn(it) => it.dispatch,
-            Payload::RightsAccepted(it) => it.grant,
-            Payload::RightsReturned(it) => it.grant,
-            Payload::ShiftClosed(it) => it.shift,
+        let (named, kind) = match fact.payload() {
+            Payload::SaleRefunded(it) => (it.sale, 5),
+            Payload::GoodsTakenIn(it) => (it.dispatch, 12),
+            Payload::RightsAccepted(it) => (it.grant, 22),
+            Payload::RightsReturned(it) => (it.grant, 22),
+            Payload::ShiftClosed(it) => (it.shift, 29),
             _ => continue,
         };
         let Some(target) = facts.get(&named) else { continue };
-        let fits = matches!(
-            (fact.payload(), target.payload()),
-            (Payload::SaleRefunded(_), Payload::SaleCompleted(_))
-                | (Payload::GoodsTakenIn(_), Payload::GoodsDispatched(_))
-                | (
-                    Payload::RightsAccepted(_) | Payload::RightsReturned(_),
-                    Payload::RightsGranted(_)
-                )
-                | (Payload::ShiftClosed(_), Payload::ShiftOpened(_))
-        );
+        let fits = match target.payload() {
+            Payload::SaleCompleted(_) => kind == 5,
+            Payload::GoodsDispatched(_) => kind == 12,
+            Payload::RightsGranted(_) => kind == 22,
+            Payload::ShiftOpened(_) => kind == 29,
+            _ => false,
+        };
         if !fits {
-            wrong.entry(named).or_default().extend([named, fact.id]);
+            wrong.entry((named, kind)).or_default().insert(fact.id);
         }
     }
-    for (named, evidence) in wrong {
-        put(found, Rule::BadReference, Subject::Event(named), evidence, 0, 0);
+    for ((named, kind), evidence) in wrong {
+        let subject = Subject::Reference(named, kind);
+        put(found, Rule::BadReference, subject, evidence, 0, 0);
     }
 }
 
@@ -303,45 +297,63 @@ fn days(facts: &Facts<'_>, found: &mut Found) {
 }
 
 /// Balances below zero, grants that were claimed too often.
-fn rights(facts: &Facts<'_>, books: &Books, found: &mut Found) {
+fn rights(facts: &Facts<'_>, books: &Books, forfeits: &[(EventId, Forfeit)], found: &mut Found) {
     for ((sku, device), balance) in &books.balances {
         if balance.held() < 0 {
-            let mut latest: BTreeMap<engine::ids::Epoch, EventId> = BTreeMap::new();
-            for fact in facts.ledger.iter().filter(|fact| fact.device() == *device) {
-                if super::rights::touches(facts, fact).contains(sku) {
-                    let last = latest.entry(fact.id.epoch).or_insert(fact.id);
-                    *last = (*last).max(fact.id);
-                }
-            }
-            let mut latest: Vec<EventId> = latest.into_values().collect();
-            latest.sort_by_key(|id| std::cmp::Reverse((id.seq, *id)));
-            let evidence = latest.into_iter().take(EPOCHS).collect();
             let subject = Subject::Rights(sku.clone(), *device);
+            let evidence = overdrawn(facts, forfeits, sku, device);
             put(found, Rule::RightsOverdrawn, subject, evidence, 0, -balance.held());
         }
     }
     for (id, grant) in &books.grants {
         if grant.doubled() > 0 {
-            let mut evidence = Evidence::from([*id]);
-            for claims in [&grant.accepted, &grant.returned, &grant.wrong] {
-                evidence.extend(claims);
+            let mut claims = Evidence::new();
+            for those in [&grant.accepted, &grant.returned, &grant.wrong] {
+                claims.extend(those);
             }
+            let mut evidence: Evidence = claims.into_iter().take(EVIDENCE).collect();
+            evidence.insert(*id);
             let quantity = i128::from(grant.quantity) * grant.doubled();
             put(found, Rule::RightsDoubled, Subject::Event(*id), evidence, 0, quantity);
         }
     }
 }
 
+/// Of each epoch of the device the latest event that touches its rights, the eight highest of
+/// them; and the first eight forfeits that took from it.
+fn overdrawn(
+    facts: &Facts<'_>,
+    forfeits: &[(EventId, Forfeit)],
+    sku: &str,
+    device: &DeviceId,
+) -> Evidence {
+    let mut latest: BTreeMap<engine::ids::Epoch, EventId> = BTreeMap::new();
+    for fact in facts.ledger.iter().filter(|fact| fact.device() == *device) {
+        if super::rights::touches(facts, fact).contains(sku) {
+            let last = latest.entry(fact.id.epoch).or_insert(fact.id);
+            *last = (*last).max(fact.id);
+        }
+    }
+    let mut latest: Vec<EventId> = latest.into_values().collect();
+    latest.sort_by_key(|id| std::cmp::Reverse((id.seq, *id)));
+    let mut evidence: Evidence = latest.into_iter().take(LATEST).collect();
+    let taken = |it: &Forfeit| it.device == *device && it.lines.iter().any(|(of, q)| of == sku && *q > 0);
+    let mut took: Vec<EventId> =
+        forfeits.iter().filter(|(_, it)| taken(it)).map(|(id, _)| *id).collect();
+    took.sort_unstable();
+    evidence.extend(took.into_iter().take(LATEST));
+    evidence
+}
+
 fn transfers(books: &Books, found: &mut Found) {
     for (id, transfer) in &books.transfers {
         let mut evidence = Evidence::from([*id]);
-        evidence.extend(&transfer.takings);
+        evidence.extend(transfer.takings.iter().chain(&transfer.stray_takings));
         if transfer.settled && transfer.outstanding() > 0 {
             let (subject, short) = (Subject::Event(*id), transfer.outstanding());
             put(found, Rule::TransferShort, subject, evidence.clone(), 0, short);
         }
-        evidence.extend(&transfer.stray_takings);
-        if transfer.excess() > 0 || !transfer.stray_takings.is_empty() {
+        if transfer.excess() > 0 {
             let (subject, excess) = (Subject::Event(*id), transfer.excess());
             put(found, Rule::TransferOver, subject, evidence, 0, excess);
         }

@@ -1,7 +1,8 @@
 //! Goods: what lies where, what is set aside, what is on the way, what counting found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use engine::clock::Hlc;
 use engine::event::{GoodsLine, Payload};
 use engine::ids::{DeviceId, EventId};
 
@@ -62,12 +63,16 @@ impl Transfer {
 }
 
 /// What counting a SKU at a stall found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Drift {
     /// Lines counted.
     pub counts: i128,
     /// Counted less book, over all of them.
     pub variance: i128,
+    /// Those below zero, as a positive number.
+    pub missing: i128,
+    /// The last eight that are not zero, by clock and event.
+    pub latest: BTreeSet<(Hlc, EventId, i128)>,
 }
 
 pub(super) fn fold(facts: &Facts<'_>, books: &mut Books) {
@@ -106,6 +111,13 @@ fn move_goods(fact: &Fact, books: &mut Books) {
                 let drift = books.drift.entry((line.sku.clone(), fact.device())).or_default();
                 drift.counts += 1;
                 drift.variance += variance;
+                drift.missing += (-variance).max(0);
+                if variance != 0 {
+                    drift.latest.insert((fact.event.hlc, fact.id, variance));
+                }
+                while drift.latest.len() > 8 {
+                    drift.latest.pop_first();
+                }
             }
         }
         Payload::SaleCompleted(it) => {

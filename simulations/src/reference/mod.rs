@@ -24,7 +24,7 @@ pub use findings::{Evidence, Finding, Rule, Subject};
 pub use goods::{Drift, Reservation, Stock, Transfer};
 pub use money::{Hour, Item, Sums, TenderName, Tendered};
 pub use papers::{Closing, Drawer, Reversal};
-pub use prices::{Bundle, InForce};
+pub use prices::{Gathering, Switch, Verdict};
 pub use rights::{Balance, Grant, Request};
 
 /// ISO 4217 code.
@@ -67,10 +67,10 @@ pub struct Books {
     pub grants: BTreeMap<EventId, Grant>,
     /// By SKU: what forks and forfeits may oversell at most.
     pub exposure: BTreeMap<String, i128>,
-    /// By name.
-    pub bundles: BTreeMap<Hash, Bundle>,
-    /// By the instant from which it holds, in milliseconds since 1970.
-    pub in_force: BTreeMap<i64, InForce>,
+    /// By bundle, control and count of pieces.
+    pub gatherings: BTreeMap<(Hash, DeviceId, u16), Gathering>,
+    /// When bundles come into force, in order of instant, clock and event.
+    pub switches: Vec<Switch>,
     /// In order of rule and subject.
     pub findings: BTreeMap<(Rule, Subject), Finding>,
 }
@@ -84,7 +84,7 @@ pub fn fold(scope: Scope, controls: &BTreeSet<DeviceId>, all: &[Fact]) -> Books 
     money::fold(&facts, &mut books);
     papers::fold(&facts, &mut books);
     rights::fold(&facts, controls, &mut books);
-    prices::fold(&facts, &mut books);
-    findings::fold(&facts, &mut books);
+    prices::fold(&facts, controls, &mut books);
+    findings::fold(&facts, controls, &mut books);
     books
 }

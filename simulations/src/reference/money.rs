@@ -38,10 +38,6 @@ pub struct Sums {
 pub struct Hour {
     /// Sales.
     pub baskets: i128,
-    /// Their lines.
-    pub lines: i128,
-    /// Their quantities.
-    pub quantity: i128,
     /// Charged.
     pub amount: i128,
 }
@@ -180,8 +176,6 @@ fn sum_sale(device: engine::ids::DeviceId, sale: &Sale, books: &mut Books) {
         sums.amount += amount;
         sums.tax += tax;
         sums.discount += discount;
-        by_hour.lines += 1;
-        by_hour.quantity += quantity;
         by_hour.amount += amount;
         let item = books.items.entry((line.sku.clone(), device, day, currency)).or_default();
         item.lines += 1;

@@ -106,7 +106,7 @@ pub(super) fn fold(facts: &Facts<'_>, controls: &BTreeSet<DeviceId>, books: &mut
         let balance = books.balances.entry((grant.sku.clone(), to)).or_default();
         if grant.accepted.is_empty() { balance.returned += quantity } else { balance.accepted += quantity }
     }
-    for forfeit in forfeits(facts, controls) {
+    for (_, forfeit) in forfeits(facts, controls) {
         for (sku, quantity) in &forfeit.lines {
             let quantity = i128::from(*quantity);
             books.balances.entry((sku.clone(), forfeit.device)).or_default().forfeited += quantity;
@@ -229,68 +229,101 @@ fn movements(facts: &Facts<'_>, fact: &Fact, those: &[&Fact]) -> Vec<(String, Ba
     out
 }
 
-/// The SKUs of which an event of a device's ledger changes, or claims, rights.
+/// The SKUs of which an event of a device's ledger states rights, credited or not.
 pub(super) fn touches(facts: &Facts<'_>, fact: &Fact) -> BTreeSet<String> {
+    let one = |sku: &String, quantity: u64| {
+        let some = (quantity > 0).then(|| sku.clone());
+        some.into_iter().collect::<BTreeSet<_>>()
+    };
     match fact.payload() {
-        Payload::RightsAccepted(it) => BTreeSet::from([it.sku.clone()]),
-        // Any void of the sale, not the first alone: which one is first is not the point here.
+        Payload::RightsAccepted(it) => one(&it.sku, it.quantity),
+        Payload::RightsReturned(it) => one(&it.sku, it.quantity),
+        // Any void of the sale, not the first alone.
         Payload::SaleVoided(it) if facts.is_ancestor(&it.sale, fact) => {
             let Some((_, sale)) = facts.sale(&it.sale) else { return BTreeSet::new() };
-            let lines = named(&sale.promised, &sale.lines).into_iter();
-            lines.map(|at| sale.lines[at].sku.clone()).collect()
+            let lines = named(&sale.promised, &sale.lines).into_iter().map(|at| &sale.lines[at]);
+            lines.filter(|line| line.quantity > 0).map(|line| line.sku.clone()).collect()
         }
-        _ => movements(facts, fact, &[fact]).into_iter().map(|(sku, _)| sku).collect(),
+        _ => {
+            let moved = movements(facts, fact, &[fact]).into_iter();
+            moved.filter(|(_, it)| *it != Balance::default()).map(|(sku, _)| sku).collect()
+        }
     }
 }
 
-/// The forfeits that count: signed by a control, for this scope.
-pub(super) fn forfeits(facts: &Facts<'_>, controls: &BTreeSet<DeviceId>) -> Vec<Forfeit> {
-    let mut out = Vec::new();
+/// The forfeits that count: of this tenant and scope, signed by a control; each document once, with
+/// the lowest event that carries it.
+pub(super) fn forfeits(
+    facts: &Facts<'_>,
+    controls: &BTreeSet<DeviceId>,
+) -> Vec<(EventId, Forfeit)> {
+    let mut out: Vec<(EventId, Forfeit)> = Vec::new();
+    let mut seen = Vec::new();
     for fact in &facts.authority {
         let Payload::RightsForfeited(document) = fact.payload() else { continue };
         let Ok((forfeit, signer)) = document.open::<Forfeit>() else { continue };
-        if controls.contains(&signer) && forfeit.scope == facts.scope {
-            out.push(forfeit);
+        let ours = forfeit.scope == facts.scope && forfeit.tenant == fact.log.tenant;
+        if ours && controls.contains(&signer) && !seen.contains(document) {
+            seen.push(document.clone());
+            out.push((fact.id, forfeit));
         }
     }
     out
 }
 
-/// What forks add: for each branch beyond the first, what the device held where they part.
+/// What forks and doubled undoing add to the exposure.
 fn expose(facts: &Facts<'_>, books: &mut Books) {
-    for grant in books.grants.clone().values() {
+    let mut exposed: BTreeMap<String, i128> = BTreeMap::new();
+    for grant in books.grants.values() {
         let cost = i128::from(grant.quantity) * grant.surplus();
-        *books.exposure.entry(grant.sku.clone()).or_default() += cost;
+        *exposed.entry(grant.sku.clone()).or_default() += cost;
+    }
+    for (fact, sale) in facts.voided() {
+        let beyond = facts.voids_of(&fact.id).len() as i128 - 1;
+        for at in named(&sale.promised, &sale.lines) {
+            let line = &sale.lines[at];
+            *exposed.entry(line.sku.clone()).or_default() += i128::from(line.quantity) * beyond;
+        }
     }
     for (log, parent, sides) in super::findings::forks(facts) {
-        let Some(parent) = parent.and_then(|parent| facts.get(&parent)) else { continue };
-        let above: Vec<&Fact> = facts
-            .ledger
-            .iter()
-            .filter(|fact| {
-                fact.log == log && (fact.id == parent.id || facts.is_ancestor(&fact.id, parent))
-            })
-            .copied()
-            .collect();
-        let mut held: BTreeMap<String, i128> = BTreeMap::new();
-        for ((sku, _), balance) in own_movements(facts, &above) {
-            *held.entry(sku).or_default() += balance.held();
-        }
-        for (id, grant) in &books.grants {
-            let quantity = i128::from(grant.quantity);
-            let taken = grant.accepted.iter().any(|claim| above.iter().any(|f| f.id == *claim));
-            if grant.to == log.device && taken {
-                *held.entry(grant.sku.clone()).or_default() += quantity;
+        let above: Vec<&Fact> = match parent.and_then(|parent| facts.get(&parent)) {
+            Some(parent) => {
+                let ledger = facts.ledger.iter().copied();
+                ledger.filter(|f| f.id == parent.id || facts.is_ancestor(&f.id, parent)).collect()
             }
-            // It came back, perhaps to both sides.
-            let back = grant.accepted.is_empty() && !grant.returned.is_empty();
-            if back && above.iter().any(|fact| fact.id == *id) {
-                *held.entry(grant.sku.clone()).or_default() += quantity;
-            }
-        }
-        for (sku, held) in held {
-            let beyond = sides.len() as i128 - 1;
-            *books.exposure.entry(sku).or_default() += held.max(0) * beyond;
+            None => Vec::new(),
+        };
+        let beyond = sides.len() as i128 - 1;
+        for (sku, held) in held_at(facts, books, log.device, &above) {
+            *exposed.entry(sku).or_default() += held.max(0) * beyond;
         }
     }
+    for (sku, cost) in exposed {
+        *books.exposure.entry(sku).or_default() += cost;
+    }
+}
+
+/// What a device held after these events of its ledger, and whatever came back to it or was
+/// awarded to it at any time: every branch believes that.
+fn held_at(
+    facts: &Facts<'_>,
+    books: &Books,
+    device: DeviceId,
+    above: &[&Fact],
+) -> BTreeMap<String, i128> {
+    let mut held: BTreeMap<String, i128> = BTreeMap::new();
+    for ((sku, _), balance) in own_movements(facts, above) {
+        *held.entry(sku).or_default() += balance.held();
+    }
+    for grant in books.grants.values().filter(|grant| grant.to == device) {
+        if grant.accepted.iter().any(|claim| above.iter().any(|fact| fact.id == *claim)) {
+            *held.entry(grant.sku.clone()).or_default() += i128::from(grant.quantity);
+        }
+    }
+    for ((sku, holder), balance) in &books.balances {
+        if *holder == device {
+            *held.entry(sku.clone()).or_default() += balance.returned + balance.awarded;
+        }
+    }
+    held
 }

@@ -255,8 +255,13 @@ impl Scene<'_> {
         false
     }
 
-    /// Rights that an honest till may sell or give away.
+    /// Rights that an honest till may sell or give away: nothing where it knows of a copy of its
+    /// disk, which may spend the same.
     fn held(&self, sku: &str) -> i128 {
+        let mine = |fact: &&Fact| self.own_end.is_some_and(|end| end.log == fact.id.log);
+        if self.facts.iter().filter(mine).any(|fact| !self.is_own(&fact.id)) {
+            return 0;
+        }
         let balance = self.books.balances.get(&(sku.to_owned(), self.me));
         balance.map_or(0, |balance| balance.held())
     }

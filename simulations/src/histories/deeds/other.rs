@@ -27,8 +27,8 @@ pub fn resolve(scene: &Scene<'_>) -> Vec<Told> {
         evidence.truncate(evidence.len().div_ceil(2));
     }
     let words = format!("settles {what}, naming {} events", evidence.len());
-    let (key, at_ms, note) = (scene.key(), scene.at_ms(), String::new());
-    let resolved = FindingResolved { key, at_ms, finding, evidence, note };
+    let (key, note) = (scene.key(), String::new());
+    let resolved = FindingResolved { key, finding, evidence, note };
     scene.ledger(Payload::FindingResolved(resolved), words)
 }
 
@@ -51,7 +51,7 @@ fn catalogue(payload: Payload, words: String) -> Vec<Told> {
     vec![Told { scope: scope(), lane: Lane::Catalogue, payload, words }]
 }
 
-/// One piece of a price list: the whole, or one of two halves.
+/// One piece of a price list: the whole, or one of two halves. Only a control's counts.
 pub fn publish(scene: &Scene<'_>) -> Vec<Told> {
     let which = scene.deed.aim;
     let mut prices = prices(which);
