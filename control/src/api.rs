@@ -2,39 +2,39 @@
 //!
 //! `docs/api.md` describes every call.
 
+mod dto;
+mod findings;
+
 use std::sync::Arc;
 
 use axum::extract::{FromRef, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::http::StatusCode;
 use axum::{Json, Router};
 use engine::authority::JoinToken;
 use engine::authority::join::{InviteId, pin, proof_key};
 use engine::catalogue::ItemEdit;
-use engine::hash::Hash;
-use engine::ids::{DeviceId, EventId};
+use engine::ids::DeviceId;
 use engine::replica::catalogue::CatalogueError;
-use engine::store::Read;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use shell::access::{Access, Caller, Operator};
+use shell::access::{Access, Operator};
+use shell::answer::{At, Shutdown};
 use shell::driver::Calls;
-use shell::extract::{JsonBody, Path, Query};
-use shell::idempotency::key;
-use shell::problem::Problem;
-use shell::read::{DigestEntry, Library, from_snapshot, scope_of};
-use shell::settle::SettleBody;
+use shell::extract::JsonBody;
+use shell::feed::Feed;
+use shell::openapi::Routes;
+use shell::problem::{Problem, ProblemBody};
+use shell::read::{Digests, Library, Verification, scope_of};
 use transport::env::Env;
 
-use crate::core::{Answer, Call, CallError, Hub, Invitation};
+use crate::core::{Answer, Call, CallError, Hub, Invitation, StallStatus, Status};
+use dto::{
+    InviteAnswer, InviteBody, ItemsAnswer, ItemsBody, RevokeAnswer, RevokeBody, StallBody,
+    StallsBody, StatusBody,
+};
 
 /// Items in one catalogue call.
 const ITEMS_MAX: usize = 5_000;
 /// Bytes of one catalogue call.
 const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Events in one page.
-const EVENTS_PAGE_MAX: usize = 1_000;
 /// Minutes that a join token is valid for, unless asked otherwise, and at most.
 const INVITE_MINUTES: (u64, u64) = (24 * 60, 30 * 24 * 60);
 
@@ -45,6 +45,8 @@ pub struct Api<E: Env> {
     pub calls: Calls<Hub>,
     /// The books.
     pub library: Library,
+    /// The change feed.
+    pub feed: Feed,
     /// The operator's token.
     pub access: Access,
     /// The world, for secrets.
@@ -65,45 +67,52 @@ impl<E: Env> FromRef<Api<E>> for Access {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for Feed {
+    fn from_ref(api: &Api<E>) -> Self {
+        api.feed.clone()
+    }
+}
+
 impl<E: Env> FromRef<Api<E>> for Library {
     fn from_ref(api: &Api<E>) -> Self {
         api.library.clone()
     }
 }
 
+/// The control's calls. A call is one line here and `#[utoipa::path]` over its handler.
+pub fn routes<E: Env>() -> Routes<Api<E>> {
+    Routes::default()
+        .call(__path_invite, invite::<E>)
+        .call(__path_revoke, revoke::<E>)
+        .large_call(__path_edit_catalogue, edit_catalogue::<E>, ITEMS_BYTES_MAX)
+        .call(__path_stalls, stalls::<E>)
+        .call(__path_status, status::<E>)
+        .call(__path_digest, digest::<E>)
+        .call(__path_verify_all, verify_all::<E>)
+        .call(__path_shutdown, shutdown::<E>)
+        .merge(shell::read::routes())
+        .merge(findings::routes())
+        .merge(shell::feed::routes())
+}
+
+/// Every route of the control, over whatever state it will have.
+pub fn table<E: Env>() -> Router<Api<E>> {
+    routes().into_router("Tentpole control")
+}
+
 /// Every route of the control.
 pub fn router<E: Env>(api: Api<E>) -> Router {
-    let catalogue =
-        post(edit_catalogue::<E>).layer(axum::extract::DefaultBodyLimit::max(ITEMS_BYTES_MAX));
-    Router::new()
-        .route("/v1/invites", post(invite::<E>))
-        .route("/v1/revocations", post(revoke::<E>))
-        .route("/v1/catalogue/items", catalogue)
-        .route("/v1/findings/{id}/resolve", post(resolve::<E>))
-        .route("/v1/stalls", get(stalls::<E>))
-        .route("/v1/status", get(status::<E>))
-        .route("/v1/digest", get(digest::<E>))
-        .route("/v1/events", get(events::<E>))
-        .route("/v1/verify", get(verify_all::<E>))
-        .route("/v1/shutdown", post(shutdown::<E>))
-        .merge(shell::read::routes())
-        .with_state(api)
+    table().with_state(api)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InviteBody {
-    name: String,
-    merchant: Option<String>,
-    minutes: Option<u64>,
-    address: Option<String>,
-}
-
+/// Makes a join token for a stall
+#[utoipa::path(post, path = "/v1/invites", tag = "operate", security(("operator" = [])),
+    request_body = InviteBody, responses((status = 201, body = InviteAnswer)))]
 async fn invite<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(body): JsonBody<InviteBody>,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Json<InviteAnswer>), Problem> {
     let merchant = body.merchant.unwrap_or_else(|| api.merchant.clone());
     for (field, text) in [("name", &body.name), ("merchant", &merchant)] {
         if text.is_empty() || text.len() > 64 || text.chars().any(char::is_control) {
@@ -134,177 +143,94 @@ async fn invite<E: Env>(
     };
     ask(&api, Call::Invite(invitation)).await?;
     let token = JoinToken { id, secret, control_pin: pin(&api.device), address };
-    let body = json!({ "token": token.to_string(), "expires_ms": expires_ms });
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    let token = token.to_string();
+    Ok((StatusCode::CREATED, Json(InviteAnswer { token, expires_ms })))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RevokeBody {
-    device: DeviceId,
-}
-
+/// Ends a device's rights, for ever
+#[utoipa::path(post, path = "/v1/revocations", tag = "operate", security(("operator" = [])),
+    request_body = RevokeBody,
+    responses((status = 201, body = RevokeAnswer), (status = 404, description = "no such device",
+        body = ProblemBody, content_type = "application/problem+json")))]
 async fn revoke<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(RevokeBody { device }): JsonBody<RevokeBody>,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Json<RevokeAnswer>), Problem> {
     ask(&api, Call::Revoke(device)).await?;
-    let body = json!({ "revoked": device.to_string() });
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    Ok((StatusCode::CREATED, Json(RevokeAnswer { revoked: device.to_string() })))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ItemsBody {
-    merchant: Option<String>,
-    items: Vec<ItemBody>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ItemBody {
-    sku: String,
-    name: Option<String>,
-    price: Option<i64>,
-    withdrawn: Option<bool>,
-}
-
+/// Edits items of a catalogue
+#[utoipa::path(post, path = "/v1/catalogue/items", tag = "operate", security(("operator" = [])),
+    request_body = ItemsBody, responses((status = 201, body = ItemsAnswer)))]
 async fn edit_catalogue<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(body): JsonBody<ItemsBody>,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Json<ItemsAnswer>), Problem> {
     if body.items.is_empty() || body.items.len() > ITEMS_MAX {
         return Err(Problem::malformed(format!("items must have 1 to {ITEMS_MAX} entries")));
     }
     let scope = scope_of(body.merchant.as_deref().unwrap_or(&api.merchant));
-    let item = |item: ItemBody| ItemEdit {
-        sku: item.sku,
-        name: item.name,
-        price: item.price,
-        withdrawn: item.withdrawn,
-    };
-    let items = body.items.into_iter().map(item).collect();
+    let items = body.items.into_iter().map(ItemEdit::from).collect();
     match ask(&api, Call::EditCatalogue(scope, items)).await? {
-        Answer::Done(changes) => {
-            Ok((StatusCode::CREATED, Json(json!({ "changes": changes }))).into_response())
-        }
+        Answer::Done(changes) => Ok((StatusCode::CREATED, Json(ItemsAnswer { changes }))),
         _ => Err(unexpected()),
     }
 }
 
-async fn resolve<E: Env>(
-    _: Operator,
-    caller: Caller,
-    State(api): State<Api<E>>,
-    Path(finding): Path<Hash>,
-    headers: HeaderMap,
-    JsonBody(body): JsonBody<SettleBody>,
-) -> Result<Response, Problem> {
-    let resolved = body.into_event(key(&caller, &headers)?, finding)?;
-    let Answer::Written(id) = ask(&api, Call::Settle(resolved)).await? else {
-        return Err(unexpected());
-    };
-    Ok((StatusCode::CREATED, Json(json!({ "resolved": id.to_string() }))).into_response())
+/// Every stall, with its lag
+#[utoipa::path(get, path = "/v1/stalls", tag = "about", security(("operator" = [])),
+    responses((status = 200, body = StallsBody)))]
+async fn stalls<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<At<StallsBody>, Problem> {
+    let (status, stalls) = standing(&api).await?;
+    let stalls = stalls.iter().map(StallBody::from).collect();
+    Ok(At { vector: status.vector, body: StallsBody { stalls } })
 }
 
-async fn stalls<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<Json<Value>, Problem> {
-    let Answer::Stalls(stalls) = ask(&api, Call::Stalls).await? else { return Err(unexpected()) };
-    let stalls: Vec<Value> = stalls
-        .iter()
-        .map(|stall| {
-            json!({
-                "stall": stall.stall.to_string(),
-                "name": stall.name,
-                "merchant": stall.merchant,
-                "events": stall.events,
-                "behind": stall.behind,
-                "connected": stall.connected,
-                "last_seen_ms": stall.last_seen_ms,
-                "revoked": stall.revoked,
-                "disputed": stall.disputed,
-            })
-        })
-        .collect();
-    Ok(Json(json!({ "stalls": stalls })))
+/// How the market stands
+#[utoipa::path(get, path = "/v1/status", tag = "about",
+    responses((status = 200, body = StatusBody)))]
+async fn status<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<At<StatusBody>, Problem> {
+    let (status, stalls) = standing(&api).await?;
+    let body = StatusBody::new(&status, &stalls, api.calls.paths().wire_bytes());
+    Ok(At { vector: status.vector, body })
 }
 
-async fn status<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<Json<Value>, Problem> {
-    let Answer::Status(status) = ask(&api, Call::Status).await? else { return Err(unexpected()) };
-    let Json(stalls) = stalls(Operator, State(api.clone())).await?;
-    let forks: Vec<Value> = status
-        .forks
-        .iter()
-        .map(|fork| {
-            json!({
-                "id": fork.id.to_string(),
-                "device": fork.log.device.to_string(),
-                "lane": fork.log.lane,
-                "after_seq": fork.parent.seq,
-                "proven": fork.proven,
-            })
-        })
-        .collect();
-    Ok(Json(json!({
-        "device": status.device.to_string(),
-        "name": status.name,
-        "role": "control",
-        "tenant": status.tenant.to_string(),
-        "vector": status.vector.to_string(),
-        "events": status.events,
-        "halted": status.halted,
-        "stalls": stalls["stalls"],
-        "forks": forks,
-        "disputed": status.disputed,
-        "wire": api.calls.paths().wire_bytes(),
-    })))
+/// What the books come to, and over which events
+#[utoipa::path(get, path = "/v1/digest", tag = "about",
+    responses((status = 200, body = Digests)))]
+async fn digest<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<At<Digests>, Problem> {
+    match ask(&api, Call::Digests).await? {
+        Answer::Digests { vector, rows } => Ok(Digests::at(vector, rows)),
+        _ => Err(unexpected()),
+    }
 }
 
-async fn digest<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<Json<Value>, Problem> {
-    let (Answer::Digests(rows), Answer::Status(status)) =
-        (ask(&api, Call::Digests).await?, ask(&api, Call::Status).await?)
-    else {
-        return Err(unexpected());
-    };
-    let digests: Vec<DigestEntry> = rows.into_iter().map(DigestEntry::from).collect();
-    Ok(Json(json!({ "vector": status.vector.to_string(), "digests": digests })))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EventsQuery {
-    after: Option<String>,
-    limit: Option<usize>,
-}
-
-async fn events<E: Env>(
-    _: Operator,
-    State(api): State<Api<E>>,
-    Query(query): Query<EventsQuery>,
-) -> Result<Json<Value>, Problem> {
-    let after: Option<EventId> = match query.after {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|_| {
-            Problem::malformed(format!("after {text:?} is not an event id; copy `next` whole"))
-        })?),
-    };
-    let limit = query.limit.unwrap_or(EVENTS_PAGE_MAX).clamp(1, EVENTS_PAGE_MAX);
-    let page = move |store: &dyn Read| shell::export::events(store, after.as_ref(), limit);
-    let (events, next) = from_snapshot(api.library.store.clone(), page).await?;
-    Ok(Json(json!({ "events": events, "next": next })))
-}
-
+/// Checks every log on this disk
+#[utoipa::path(get, path = "/v1/verify", tag = "about", security(("operator" = [])),
+    responses((status = 200, body = Verification)))]
 async fn verify_all<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Verification>, Problem> {
     shell::read::verification(&api.library).await
 }
 
-async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> Response {
+/// Ends the daemon, once it has finished what it has taken
+#[utoipa::path(post, path = "/v1/shutdown", tag = "operate", security(("operator" = [])),
+    responses((status = 202, body = Shutdown)))]
+async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> (StatusCode, Json<Shutdown>) {
     api.stop.notify_one();
-    (StatusCode::ACCEPTED, Json(json!({ "stopping": true }))).into_response()
+    (StatusCode::ACCEPTED, Json(Shutdown { stopping: true }))
+}
+
+/// How the control stands, and each stall.
+async fn standing<E: Env>(api: &Api<E>) -> Result<(Box<Status>, Vec<StallStatus>), Problem> {
+    let Answer::Status(status) = ask(api, Call::Status).await? else { return Err(unexpected()) };
+    let Answer::Stalls(stalls) = ask(api, Call::Stalls).await? else { return Err(unexpected()) };
+    Ok((status, stalls))
 }
 
 async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {

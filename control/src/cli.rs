@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
+use shell::findings::FindingsCommand;
 
 use crate::config::{self, Flags};
 use crate::{daemon, found};
@@ -76,6 +77,9 @@ enum Command {
     },
     /// Show every stall with its lag, and what is wrong
     Status,
+    /// What does not fit together, until somebody settles it
+    #[command(subcommand)]
+    Findings(FindingsCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Print every event as one line of JSON
@@ -137,6 +141,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let status: Value = Client::open(data)?.get("/v1/status").await?;
             show(cli, &status, &in_words(&status));
         }
+        Command::Findings(command) => {
+            let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
+            show(cli, &answer, &words);
+        }
         Command::Verify => return verify_logs(cli).await,
         Command::Export => export(data).await?,
     }
@@ -176,9 +184,8 @@ async fn export(data: &Path) -> anyhow::Result<()> {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    let ok = report["ok"] == true;
-    show(cli, &report, &shell::read::report_words(&report));
-    Ok(if ok { Exit::Ok } else { Exit::Data })
+    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
 fn in_words(status: &Value) -> String {

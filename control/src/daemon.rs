@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shell::access::Access;
 use shell::daemon::{Opened, StartError, bind_api, endpoint, open};
 use shell::driver::Driver;
+use shell::feed::Feed;
 use shell::read::Library;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -69,7 +70,9 @@ pub async fn run<E: Env>(
     let asked = Arc::new(Notify::new());
     let address = config.public_address();
     let stop_asked = asked.clone();
-    let api = Api { calls, library, access, env, device, merchant, address, stop: stop_asked };
+    let feed = Feed::new(library.clone(), calls.commits(), None);
+    let api =
+        Api { calls, library, feed, access, env, device, merchant, address, stop: stop_asked };
     shell::daemon::run(driver, listener, api::router(api), stop, asked).await;
     endpoint.close().await;
     dir.remove_api_addr().map_err(StartError::from)?;

@@ -100,6 +100,16 @@ impl Lane {
     /// Every lane, most urgent first.
     pub const ALL: [Self; 4] = [Self::Authority, Self::Ledger, Self::Catalogue, Self::Telemetry];
 
+    /// What it is called, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authority => "authority",
+            Self::Ledger => "ledger",
+            Self::Catalogue => "catalogue",
+            Self::Telemetry => "telemetry",
+        }
+    }
+
     /// The lane with this ordinal.
     pub fn from_ordinal(ordinal: u8) -> Option<Self> {
         Self::ALL.get(usize::from(ordinal)).copied()

@@ -14,6 +14,8 @@
 //! | 0x15 | own | log id 16 | tip 48 | `replica`, moves on; local |
 //! | 0x16 | fork | log id 16, parent short hash 16 | parent tip 48 | `replica`, once |
 //! | 0x17 | proven | fork id 32 | event id | `replica`, once |
+//! | 0x18 | feed | - | epoch 8 | `replica`, replaced when counted anew; local |
+//! | 0x18 | arrival | count 8 | log id 16, epoch 8, seq 8, hash 16 | `replica`, once; local |
 //! | 0x20 | bearer | log id 16, till and number, event id | empty | `replica`, once |
 //! | 0x30 | projection | projection 1, scope 17, row | the projection's own | `projections` |
 //! | 0x31 | digest | projection 1, scope 17 | 32 | `projections`, moves on |
@@ -38,6 +40,7 @@ const BASE: u8 = 0x14;
 const OWN: u8 = 0x15;
 const FORK: u8 = 0x16;
 const PROVEN: u8 = 0x17;
+const ARRIVAL: u8 = 0x18;
 const BEARER: u8 = 0x20;
 /// The first byte of every projection row.
 pub const PROJECTION: u8 = 0x30;
@@ -186,6 +189,38 @@ pub fn forks() -> Range {
 /// The row of the event that proves a fork.
 pub fn proven(fork: &Hash) -> Vec<u8> {
     key(PROVEN, &[&fork.0])
+}
+
+/// The row that names the counting of arrivals.
+pub fn feed() -> Vec<u8> {
+    vec![ARRIVAL]
+}
+
+/// The row of the event that arrived as this one.
+pub fn arrival(count: u64) -> Vec<u8> {
+    key(ARRIVAL, &[&count.to_be_bytes()])
+}
+
+/// The rows of what arrived after the first `count`.
+pub fn arrivals_after(count: u64) -> Range {
+    let (_, end) = prefix(vec![ARRIVAL]);
+    (arrival(count.saturating_add(1)), end)
+}
+
+/// The count in an arrival's key.
+pub fn read_arrival(bytes: &[u8]) -> Option<u64> {
+    let count = bytes.strip_prefix(&[ARRIVAL])?.try_into().ok()?;
+    Some(u64::from_be_bytes(count))
+}
+
+/// An arrival's value: the event's key without its ordinal.
+pub fn arrived(id: &EventId) -> Vec<u8> {
+    event(id).split_off(1)
+}
+
+/// The event in an arrival's value.
+pub fn read_arrived(bytes: &[u8]) -> Option<EventId> {
+    read_event_id(&key(EVENT, &[bytes]))
 }
 
 /// The rows of the events of a log that bear this idempotency key.

@@ -50,6 +50,7 @@ proptest! {
         prop_assert_eq!(holds(&keys::log_events(&a.log), &key_b), a.log == b.log);
         prop_assert_eq!(keys::read_event_id(&keys::head(&a)), None);
         prop_assert_eq!(&keys::head(&a)[1..], &key_a[1..]);
+        prop_assert_eq!(keys::read_arrived(&keys::arrived(&a)), Some(a));
     }
 
     #[test]
@@ -62,6 +63,15 @@ proptest! {
         prop_assert_eq!(holds(&keys::heads(&id.log, id.epoch, from, to), &keys::head(&id)), within);
         let next = Epoch(id.epoch.0.wrapping_add(1));
         prop_assert!(!holds(&keys::events(&id.log, next, 0, 1_000), &keys::event(&id)));
+    }
+
+    #[test]
+    fn arrivals_sort_by_their_count(a: u64, b: u64) {
+        let row = keys::arrival(a);
+        prop_assert_eq!(keys::read_arrival(&row), Some(a));
+        prop_assert_eq!(row.cmp(&keys::arrival(b)), a.cmp(&b));
+        prop_assert_eq!(holds(&keys::arrivals_after(b), &row), a > b);
+        prop_assert_eq!(keys::read_arrival(&keys::feed()), None);
     }
 
     #[test]
@@ -133,6 +143,8 @@ fn no_row_lies_in_the_range_of_another_kind() {
         (keys::own(&log), (vec![0x15], vec![0x16])),
         (keys::fork(&log, &tip), keys::forks()),
         (keys::proven(&tip.hash), (vec![0x17], vec![0x18])),
+        (keys::feed(), (vec![0x18], vec![0x18, 0])),
+        (keys::arrival(u64::MAX), keys::arrivals_after(0)),
         (keys::bearer(&request, &id), keys::bearers(&log, &request)),
         (keys::row(1, Scope::Tenant, &[0xff]), keys::prefix(vec![keys::PROJECTION])),
         (keys::digest(1, Scope::Tenant), (vec![0x31], vec![0x32])),

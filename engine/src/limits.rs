@@ -59,6 +59,13 @@ pub const NAME_BYTES_MAX: usize = 64;
 pub const AMOUNT_MAX: i64 = 1_000_000_000_000;
 /// Thousandths of one quantity.
 pub const QUANTITY_MAX: u64 = 1_000_000_000_000;
+/// Events of the stall's ledger that may lie between the beginning of a stock-take and its end, and
+/// on branches of copies of its disk.
+pub const COUNT_EVENTS_MAX: u64 = 20_000;
+/// Variances that are kept of one SKU at one stall; the last.
+pub const DRIFT_TAKES_MAX: usize = 8;
+/// How far ahead a reservation may end, in milliseconds.
+pub const RESERVATION_MS_MAX: i64 = 31 * 24 * 60 * 60 * 1000;
 /// Metrics of one telemetry sample.
 pub const METRICS_MAX: usize = 64;
 

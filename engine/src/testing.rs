@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use crate::authority::{Charter, Grant, Role, SignedDocument};
 use crate::event::sale::{Key, KeyNumber, Line, Sale, Tender, TenderKind};
-use crate::event::{GoodsLine, GoodsReceived, Payload, Refund, RefundLine, Void};
+use crate::event::{
+    CountLine, GoodsDispatched, GoodsLine, GoodsReceived, GoodsReserved, GoodsSpoiled,
+    GoodsTakenIn, Payload, Refund, RefundLine, ReservationReleased, StockCounted, Void,
+};
 use crate::ids::{Epoch, EventId, Lane, Log, MerchantId, Scope, Tip};
 use crate::log::segment::{self, Codec, Verified};
 use crate::log::vector::VersionVector;
@@ -110,8 +113,53 @@ pub fn sale(number: u64, sku: &str, pieces: u64, amount: i64) -> Sale {
 }
 
 pub fn goods(number: u64, sku: &str, pieces: u64) -> GoodsReceived {
-    let lines = vec![GoodsLine { sku: sku.to_owned(), quantity: pieces * 1_000 }];
+    let lines = pieces_of(sku, pieces);
     GoodsReceived { key: key(number), at_ms: NOON_MS as i64, reference: String::new(), lines }
+}
+
+fn pieces_of(sku: &str, pieces: u64) -> Vec<GoodsLine> {
+    vec![GoodsLine { sku: sku.to_owned(), quantity: pieces * 1_000 }]
+}
+
+/// A dispatch to the stall with this seed.
+pub fn dispatch(number: u64, to: u8, sku: &str, pieces: u64) -> GoodsDispatched {
+    let (to, lines) = (keypair(to).device(), pieces_of(sku, pieces));
+    let at_ms = NOON_MS as i64;
+    GoodsDispatched { key: key(number), at_ms, to, reference: String::new(), lines }
+}
+
+pub fn taking(number: u64, dispatch: EventId, sku: &str, pieces: u64) -> GoodsTakenIn {
+    let lines = pieces_of(sku, pieces);
+    GoodsTakenIn { key: key(number), at_ms: NOON_MS as i64, dispatch, lines }
+}
+
+pub fn spoiled(number: u64, sku: &str, pieces: u64) -> GoodsSpoiled {
+    let lines = pieces_of(sku, pieces);
+    GoodsSpoiled { key: key(number), at_ms: NOON_MS as i64, reason: String::new(), lines }
+}
+
+/// A reservation that ends a minute after noon.
+pub fn reserve(number: u64, sku: &str, pieces: u64) -> GoodsReserved {
+    let (at_ms, lines) = (NOON_MS as i64, pieces_of(sku, pieces));
+    let until_ms = at_ms + 60_000;
+    GoodsReserved { key: key(number), at_ms, until_ms, reference: String::new(), lines }
+}
+
+pub fn release(number: u64, reservation: EventId) -> ReservationReleased {
+    ReservationReleased { key: key(number), at_ms: NOON_MS as i64, reservation }
+}
+
+/// A count of one SKU that began at a place and is held against a book.
+pub fn count(number: u64, start: (Epoch, u64), sku: &str, pieces: u64, book: i64) -> StockCounted {
+    let line = CountLine { sku: sku.to_owned(), counted: pieces * 1_000, book };
+    let (start_epoch, start_seq) = start;
+    StockCounted {
+        key: key(number),
+        at_ms: NOON_MS as i64,
+        start_epoch,
+        start_seq,
+        lines: vec![line],
+    }
 }
 
 pub fn refund(number: u64, sale: EventId, sku: &str, pieces: u64, amount: i64) -> Refund {

@@ -1,6 +1,8 @@
 //! The commands of `tentpole-node`. All but `join` and `run` talk to the running daemon through
 //! its API; `verify` also works on a directory at rest.
 
+mod goods;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use shell::Exit;
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
+use shell::findings::FindingsCommand;
 use shell::read::{ItemStock, StockPage};
 use transport::env::Env;
 
@@ -73,6 +76,11 @@ enum Command {
         /// The SKU
         sku: Option<String>,
     },
+    #[command(flatten)]
+    Goods(goods::GoodsCommand),
+    /// What does not fit together, until somebody settles it
+    #[command(subcommand)]
+    Findings(FindingsCommand),
     /// Check every log on this disk: chains, signatures, leaves
     Verify,
     /// Take sync off and on, as a drill
@@ -130,6 +138,11 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         }
         Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
+        Command::Goods(command) => goods::run(cli, command).await?,
+        Command::Findings(command) => {
+            let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
+            show(cli, &answer, &words);
+        }
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });
@@ -175,13 +188,9 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
         due = due.checked_add(amount).context("the amounts are too large")?;
         bodies.push(json!({ "sku": sku, "quantity": quantity, "amount": amount }));
     }
-    let env = RealEnv::new()?;
-    let mut random = [0; 8];
-    env.fill_random(&mut random);
-    let key = key.map_or_else(|| engine::hex::encode(&random), str::to_owned);
-    let wall_ms = i64::try_from(env.now().wall_ms)?;
+    let (key, at) = stamp(key)?;
     let body = json!({
-        "sold_at": jiff::Timestamp::from_millisecond(wall_ms)?.to_string().replace('Z', "+00:00"),
+        "sold_at": at,
         "currency": summary["currency"],
         "lines": bodies,
         "tenders": [{ "kind": tender, "amount": due }],
@@ -190,6 +199,17 @@ async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> a
     let words = format!("sold {} for {} minor units", answer["sale"], answer["total"]);
     show(cli, &answer, &words);
     Ok(())
+}
+
+/// The idempotency key, drawn if none is given, and the time, of a request made now.
+fn stamp(key: Option<&str>) -> anyhow::Result<(String, String)> {
+    let env = RealEnv::new()?;
+    let mut random = [0; 8];
+    env.fill_random(&mut random);
+    let key = key.map_or_else(|| engine::hex::encode(&random), str::to_owned);
+    let wall_ms = i64::try_from(env.now().wall_ms)?;
+    let at = jiff::Timestamp::from_millisecond(wall_ms)?.to_string().replace('Z', "+00:00");
+    Ok((key, at))
 }
 
 async fn stock(cli: &Cli, sku: Option<&str>) -> anyhow::Result<()> {
@@ -219,14 +239,17 @@ fn stock_line(item: &ItemStock) -> String {
     let name = item.name.as_deref().unwrap_or("");
     let (whole, part) = (item.quantity / 1000, (item.quantity % 1000).abs());
     let sign = if item.quantity < 0 && whole == 0 { "-" } else { "" };
-    format!("{sign}{whole}.{part:03}  {}  {name}", item.sku)
+    let aside = match item.reserved {
+        0 => String::new(),
+        reserved => format!("  ({reserved} thousandths reserved)"),
+    };
+    format!("{sign}{whole}.{part:03}  {}  {name}{aside}", item.sku)
 }
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    let ok = report["ok"] == true;
-    show(cli, &report, &shell::read::report_words(&report));
-    Ok(if ok { Exit::Ok } else { Exit::Data })
+    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
 fn show(cli: &Cli, json: &Value, words: &str) {

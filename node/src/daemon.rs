@@ -7,6 +7,7 @@ use engine::replica::Replica;
 use shell::access::Access;
 use shell::daemon::{Opened, StartError, bind_api, endpoint, open};
 use shell::driver::{Dial, Driver};
+use shell::feed::Feed;
 use shell::read::Library;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -57,6 +58,7 @@ pub async fn run<E: Env>(
     }
     let dials = dials(&replica, config)?;
     let stall = Stall::new(replica, config.settings());
+    let tills_see = stall.scope();
     let operator = dir.admin_token_or_new(&env).map_err(StartError::from)?;
     let access = Access::new(operator.hash(), stall.tills()?);
     let endpoint = endpoint(&env, &seed, config.listen)?;
@@ -67,7 +69,8 @@ pub async fn run<E: Env>(
     let (driver, calls) = Driver::new(stall, env.clone(), disk);
     driver.connect(&endpoint, dials);
     let asked = Arc::new(Notify::new());
-    let api = Api { calls, library, access, env, stop: asked.clone() };
+    let feed = Feed::new(library.clone(), calls.commits(), tills_see);
+    let api = Api { calls, library, feed, access, env, stop: asked.clone() };
     shell::daemon::run(driver, listener, api::router(api), stop, asked).await;
     endpoint.close().await;
     dir.remove_api_addr().map_err(StartError::from)?;

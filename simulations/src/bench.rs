@@ -5,9 +5,11 @@
 //! nothing with an earlier run and fails only when something is lost.
 
 mod backlog;
+mod fold;
 mod http;
 #[cfg(feature = "rocksdb")]
 mod raw;
+mod start;
 
 use std::fmt::Display;
 
@@ -16,7 +18,9 @@ use serde::Serialize;
 use serde_json::json;
 
 pub use crate::bench::backlog::{BacklogOptions, BacklogOutcome};
+pub use crate::bench::fold::{FoldOptions, FoldOutcome};
 pub use crate::bench::http::{HttpOptions, HttpOutcome};
+pub use crate::bench::start::{StartOptions, StartOutcome};
 use crate::replay::cluster::Cluster;
 use crate::replay::{Place, interruptible, progress::say};
 use crate::sales::{Basket, Line, sold_at};
@@ -34,6 +38,10 @@ pub enum Bench {
     Http(HttpOptions),
     /// A backlog sold offline: events a second, bytes and memory until both sides agree
     Backlog(BacklogOptions),
+    /// What folding costs: events a second on one core, and the digests' share
+    Fold(FoldOptions),
+    /// A node with a long history: from its start to serving
+    Start(StartOptions),
 }
 
 /// Measures, and prints figures on stdout: what `tentpole-sim bench` does.
@@ -48,6 +56,11 @@ pub async fn command(bench: Bench) -> anyhow::Result<()> {
         }
         Bench::Backlog(options) => {
             let measured = interruptible(Box::pin(backlog::run(&options))).await?;
+            print(&measured, options.json)
+        }
+        Bench::Fold(options) => print(&fold::run(&options)?, options.json),
+        Bench::Start(options) => {
+            let measured = interruptible(Box::pin(start::run(&options))).await?;
             print(&measured, options.json)
         }
     }

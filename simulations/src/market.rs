@@ -143,7 +143,8 @@ fn set_up(stores: &[u64], seed: u64) -> anyhow::Result<World> {
     Ok(world)
 }
 
-fn sale(basket: &Basket, number: u64) -> anyhow::Result<Sale> {
+/// The sale that a basket was.
+pub(crate) fn sale(basket: &Basket, number: u64) -> anyhow::Result<Sale> {
     let lines = basket.lines.iter().map(|line| Line {
         sku: line.sku.to_string(),
         quantity: line.quantity_thousandths,

@@ -13,7 +13,10 @@
 //! | [`clones`] | one data directory that runs twice |
 //! | [`directories`] | data directories that must be refused |
 //! | [`refusals`] | requests that must be refused |
+//! | [`goods`] | goods between stalls, set aside and counted |
 //! | [`reversals`] | refunds and voids |
+//! | [`findings`] | what does not fit together, and its settling |
+//! | [`openapi`] | the API's document against the running programs |
 //! | [`settings`] | configuration and exit codes |
 //!
 //! The programs are found beside this test; it never builds them. Nothing here waits for a fixed
@@ -21,10 +24,13 @@
 
 mod clones;
 mod directories;
+mod findings;
+mod goods;
 mod harness;
 mod joining;
 mod kills;
 mod neighbours;
+mod openapi;
 mod outages;
 mod refusals;
 mod retries;

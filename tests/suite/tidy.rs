@@ -9,6 +9,7 @@ mod fences;
 mod links;
 mod manifests;
 mod places;
+mod planted;
 mod prose;
 mod scan;
 mod size;
@@ -133,6 +134,11 @@ fn every_test_runs_and_asserts() {
 #[test]
 fn sources_are_plain_ascii() {
     holds(prose::ascii);
+}
+
+#[test]
+fn planted_bugs_fit_the_sources() {
+    holds(planted::fit);
 }
 
 #[test]

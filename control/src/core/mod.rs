@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use engine::catalogue::ItemEdit;
 use engine::decide::Refusal;
 use engine::event::FindingResolved;
+use engine::hash::Hash;
 use engine::ids::{DeviceId, EventId, Lane, Log, Scope};
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
@@ -65,8 +66,13 @@ pub enum Answer {
     Status(Box<Status>),
     /// Every stall.
     Stalls(Vec<StallStatus>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
@@ -141,7 +147,10 @@ impl Hub {
             Call::Settle(resolved) => self.settle(resolved, now).map(Answer::Written),
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
-            Call::Digests => Ok(Answer::Digests(self.digests()?)),
+            Call::Digests => {
+                let vector = self.device.replica.vector().hash();
+                Ok(Answer::Digests { vector, rows: self.digests()? })
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use engine::hash::Hash;
 use engine::ids::{DeviceId, TenantId, Tip};
 use engine::replica::forks::Fork;
 use engine::replica::query::DigestRow;
+use engine::replica::rebuild::Progress;
 use engine::store::ReadError;
 use transport::env::Now;
 
@@ -27,6 +28,8 @@ pub struct Status {
     pub halted: Option<String>,
     /// Logs with two branches on one parent.
     pub forks: Vec<Fork>,
+    /// Books that are being rebuilt.
+    pub rebuilding: Option<Progress>,
     /// Events beyond what a revocation accepted.
     pub disputed: u64,
 }
@@ -66,6 +69,7 @@ impl Hub {
             events: replica.event_count()?,
             halted: self.device.halted().map(str::to_owned),
             forks: replica.forks()?,
+            rebuilding: replica.rebuilding(),
             disputed: replica.disputed()?,
         })
     }

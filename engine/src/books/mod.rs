@@ -3,6 +3,7 @@
 //! It only reads, so that pages and reports need not go through the one writer.
 
 pub mod findings;
+pub mod goods;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,11 +15,11 @@ use crate::keys;
 use crate::log::vector::VersionVector;
 use crate::projections::Projection;
 use crate::projections::sales::{self, Day, Sums};
-use crate::projections::stock;
+use crate::projections::stock::{self, Held};
 use crate::replica::rebuild::is_whole;
 use crate::store::{Read, ReadError};
 
-/// The stock of one SKU: thousandths at each stall.
+/// The stock of one SKU, in thousandths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StockItem {
     /// The item.
@@ -26,9 +27,9 @@ pub struct StockItem {
     /// What the catalogue calls it.
     pub name: Option<String>,
     /// The sum over the stalls.
-    pub quantity: i128,
+    pub held: Held,
     /// Each stall's.
-    pub stalls: Vec<(DeviceId, i128)>,
+    pub stalls: Vec<(DeviceId, Held)>,
 }
 
 /// Refuses to read a projection that is being rebuilt: its rows would be partial.
@@ -135,7 +136,7 @@ fn read_stock(
 ) -> Result<Vec<StockItem>, ReadError> {
     let mut out: Vec<StockItem> = Vec::new();
     store.scan(&range.0, &range.1, &mut |key, value| {
-        let Some((sku, stall, quantity)) = stock::read(key, value) else {
+        let Some((sku, stall, held)) = stock::read(key, value) else {
             return ControlFlow::Continue(());
         };
         if out.last().is_none_or(|item| item.sku != sku) {
@@ -145,8 +146,8 @@ fn read_stock(
             out.push(StockItem { sku, ..StockItem::default() });
         }
         if let Some(item) = out.last_mut() {
-            item.quantity += quantity;
-            item.stalls.push((stall, quantity));
+            item.held += held;
+            item.stalls.push((stall, held));
         }
         ControlFlow::Continue(())
     })?;

@@ -16,9 +16,12 @@ use crate::event::sale::{Key, KeyNumber};
 use crate::limits::{NAME_BYTES_MAX, QUANTITY_MAX};
 use crate::projections::Projection;
 use crate::replica::Replica;
+use crate::replica::own_book::BookError;
 use crate::store::ReadError;
 
-pub use goods::goods;
+pub use goods::{
+    counted, dispatched, fulfilled, goods, released, reserved, returned, spoiled, taken_in,
+};
 pub use reversal::{refund, void};
 pub use sale::{change, sale};
 pub use settle::settle;
@@ -102,6 +105,25 @@ pub enum Refusal {
     /// The sale named cannot be reversed so.
     #[error("{0}")]
     BadReference(String),
+    /// More is to be set aside than is available.
+    #[error(
+        "SKU {sku:?}: {asked} thousandths are asked for and {available} are available here; \
+         reserve less, or receive or count the goods first"
+    )]
+    Unavailable {
+        /// The SKU.
+        sku: String,
+        /// Thousandths asked for.
+        asked: i128,
+        /// Thousandths on hand and not set aside.
+        available: i128,
+    },
+    /// A time that cannot be meant.
+    #[error("{0}")]
+    BadTime(String),
+    /// There is no book to hold a count against.
+    #[error(transparent)]
+    Book(#[from] BookError),
     /// A projection that the decision needs is being rebuilt.
     #[error("the {projection} books are being rebuilt, {done} of {total} events; try again soon")]
     Rebuilding {

@@ -2,7 +2,7 @@
 
 use crate::decide::{self, Refusal, Rules};
 use crate::event::sale::{Key, KeyNumber, Sale, Tender, TenderKind};
-use crate::event::{GoodsReceived, Payload, Refund, Void};
+use crate::event::{GoodsReceived, GoodsReserved, Payload, Refund, Void};
 use crate::limits::{NAME_BYTES_MAX, QUANTITY_MAX, SALE_LINES_MAX, SKU_BYTES_MAX, TENDERS_MAX};
 use crate::testing::*;
 
@@ -243,6 +243,82 @@ fn only_the_branch_that_made_a_sale_voids_it() {
     judge_void(&stall, &void(2, id)).unwrap();
     check_says(judge_void(&stall, &void(2, apart)), "a copy of this stall's disk");
     judge_void(&twin, &void(2, apart)).unwrap();
+}
+
+#[test]
+fn goods_are_sent_to_another_stall_of_the_merchant() {
+    let stall = Device::new(1, 1);
+    let judge = |to: u8| decide::dispatched(&dispatch(1, to, "tea", 5), scope(), &stall.replica);
+    judge(2).unwrap();
+    check_says(judge(1), "to is this stall itself");
+    check_says(judge(CONTROL), "is not a stall of this merchant");
+    check_says(judge(STALLS + 1), "is not a stall of this merchant");
+}
+
+#[test]
+fn a_dispatch_is_taken_in_once_by_the_stall_that_it_goes_to() {
+    let (mut north, mut south) = (Device::new(1, 1), Device::new(2, 2));
+    let sent = north.append(Payload::GoodsDispatched(dispatch(1, 2, "tea", 5)));
+    let sale = north.sell(2, 100);
+    north.commit();
+    let judge = |stall: &Device, id, pieces| {
+        decide::taken_in(&taking(1, id, "tea", pieces), scope(), &stall.replica)
+    };
+    check_says(judge(&south, sent, 5), "is not known here; wait for sync");
+    south.pull(&north);
+    check_says(judge(&north, sent, 5), "only that stall takes it in");
+    check_says(judge(&south, sale, 5), "is not a dispatch but sale-completed");
+    for pieces in [0, 5, 6] {
+        judge(&south, sent, pieces).unwrap();
+    }
+    let mut none = taking(1, sent, "tea", 1);
+    none.lines.clear();
+    decide::taken_in(&none, scope(), &south.replica).unwrap();
+    check_says(judge(&south, sent, u64::MAX / 1_000), "lines[0].quantity");
+    south.append(Payload::GoodsTakenIn(none));
+    check_says(judge(&south, sent, 5), "was taken in before");
+}
+
+#[test]
+fn only_an_open_reservation_of_the_own_branch_is_released_or_sold() {
+    let mut stall = Device::new(1, 1);
+    let id = stall.append(Payload::GoodsReserved(reserve(1, "tea", 1)));
+    let sold = stall.sell(2, 100);
+    stall.commit();
+    let judge = |stall: &Device, id| {
+        let sale = Sale { reservation: Some(id), ..good() };
+        let sold = decide::fulfilled(&sale, scope(), &stall.replica);
+        (decide::released(&release(3, id), scope(), &stall.replica), sold)
+    };
+    let (released, fulfilled) = judge(&stall, id);
+    released.and(fulfilled).unwrap();
+    let mut other = Device::new(2, 2);
+    other.pull(&stall);
+    let nowhere = crate::ids::EventId { seq: 99, ..id };
+    for (at, id, says) in [
+        (&other, id, "was made by another stall"),
+        (&stall, sold, "is not a reservation"),
+        (&stall, nowhere, "is not known here"),
+    ] {
+        let (released, fulfilled) = judge(at, id);
+        check_says(released, says);
+        check_says(fulfilled, says);
+    }
+    stall.append(Payload::ReservationReleased(release(3, id)));
+    let (released, fulfilled) = judge(&stall, id);
+    check_says(released, "is no longer open");
+    fulfilled.unwrap();
+}
+
+#[test]
+fn a_reservation_adds_up_its_lines_before_it_is_held_against_the_stock() {
+    let mut stall = Device::new(1, 1);
+    stall.append(Payload::GoodsReceived(goods(1, "tea", 3)));
+    let judge = |asked: &GoodsReserved| decide::reserved(asked, scope(), NOON_MS, &stall.replica);
+    let mut twice = reserve(2, "tea", 2);
+    judge(&twice).unwrap();
+    twice.lines.push(twice.lines[0].clone());
+    check_says(judge(&twice), "4000 thousandths are asked for and 3000 are available");
 }
 
 #[test]

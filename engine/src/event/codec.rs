@@ -208,7 +208,7 @@ macro_rules! kinds {
         }
 
         /// Every kind's name, for filters and documents.
-        pub const KIND_NAMES: &[&str] = &[$($what,)* $($what2),*];
+        pub const KINDS: &[&str] = &[$($what,)* $($what2,)* "unknown"];
     };
 }
 

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use super::codec::{decode_event, encode, encode_event, kind_name};
 use super::sale::{Key, KeyNumber, Line, Quantity, Sale, Tender, TenderKind};
 use super::{
-    CatalogueChanged, EpochOpened, Event, GoodsLine, GoodsReceived, Payload, Refund, RefundLine,
-    TelemetrySample, Unknown, Void,
+    CatalogueChanged, CountLine, EpochOpened, Event, GoodsDispatched, GoodsLine, GoodsReceived,
+    GoodsReserved, GoodsReturned, GoodsSpoiled, GoodsTakenIn, Payload, Refund, RefundLine,
+    ReservationExpired, ReservationReleased, StockCounted, TelemetrySample, Unknown, Void,
 };
 use crate::authority::{
     Charter, ForkProof, ForkSide, Grant, Receipt, Revocation, Role, SignedDocument,
@@ -163,6 +164,88 @@ fn goods_received() {
         lines: vec![line("4006381333931", 24_000), line("tea", u64::MAX)],
     };
     check_event(golden!("event-03-v1"), "goods-received", Payload::GoodsReceived(goods));
+}
+
+/// A dispatch, a reservation: some event of the log of the other goldens.
+fn earlier() -> EventId {
+    EventId { seq: 301, ..sale_id() }
+}
+
+fn goods_lines() -> Vec<GoodsLine> {
+    let line = |sku: &str, quantity| GoodsLine { sku: sku.to_owned(), quantity };
+    vec![line("4006381333931", 24_000), line("tea", 1)]
+}
+
+#[test]
+fn goods_on_their_way() {
+    let dispatched = GoodsDispatched {
+        key: counter(7),
+        at_ms: 1_700_000_000_000,
+        to: stall(),
+        reference: "TN 7".to_owned(),
+        lines: goods_lines(),
+    };
+    let taken = GoodsTakenIn {
+        key: counter(8),
+        at_ms: 1_700_000_000_000,
+        dispatch: earlier(),
+        lines: goods_lines(),
+    };
+    check_event(golden!("event-11-v1"), "goods-dispatched", Payload::GoodsDispatched(dispatched));
+    check_event(golden!("event-12-v1"), "goods-taken-in", Payload::GoodsTakenIn(taken));
+}
+
+#[test]
+fn goods_returned_counted_and_spoiled() {
+    let returned = GoodsReturned {
+        key: counter(9),
+        at_ms: 1_700_000_000_000,
+        reference: "exchange".to_owned(),
+        lines: goods_lines(),
+        resaleable: true,
+    };
+    let line = |sku: &str, counted, book| CountLine { sku: sku.to_owned(), counted, book };
+    let counted = StockCounted {
+        key: counter(10),
+        at_ms: 1_700_000_000_000,
+        start_epoch: Epoch(7),
+        start_seq: 300,
+        lines: vec![line("4006381333931", 24_000, 25_000), line("tea", 0, -1)],
+    };
+    let spoiled = GoodsSpoiled {
+        key: counter(11),
+        at_ms: 1_700_000_000_000,
+        reason: "rain".to_owned(),
+        lines: goods_lines(),
+    };
+    check_event(golden!("event-13-v1"), "goods-returned", Payload::GoodsReturned(returned));
+    check_event(golden!("event-14-v1"), "stock-counted", Payload::StockCounted(counted));
+    check_event(golden!("event-15-v1"), "goods-spoiled", Payload::GoodsSpoiled(spoiled));
+}
+
+#[test]
+fn goods_reserved_and_let_go() {
+    let reserved = GoodsReserved {
+        key: counter(12),
+        at_ms: 1_700_000_000_000,
+        until_ms: 1_700_000_900_000,
+        reference: "Zoe".to_owned(),
+        lines: goods_lines(),
+    };
+    let released =
+        ReservationReleased { key: counter(13), at_ms: 1_700_000_000_000, reservation: earlier() };
+    let expired = ReservationExpired { at_ms: 1_700_000_900_001, reservation: earlier() };
+    check_event(golden!("event-16-v1"), "goods-reserved", Payload::GoodsReserved(reserved));
+    check_event(
+        golden!("event-17-v1"),
+        "reservation-released",
+        Payload::ReservationReleased(released),
+    );
+    check_event(
+        golden!("event-18-v1"),
+        "reservation-expired",
+        Payload::ReservationExpired(expired),
+    );
 }
 
 #[test]

@@ -89,6 +89,17 @@ pub struct StockCounted {
     pub lines: Vec<CountLine>,
 }
 
+impl StockCounted {
+    /// Takes the books of an earlier statement of the same count, where the lines agree.
+    pub fn fill_from(&mut self, earlier: &Self) {
+        for (line, was) in self.lines.iter_mut().zip(&earlier.lines) {
+            if line.sku == was.sku {
+                line.book = was.book;
+            }
+        }
+    }
+}
+
 /// One counted SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountLine {
@@ -99,6 +110,13 @@ pub struct CountLine {
     /// What the book of the stall's own branch said at the start of the counting: stated by the
     /// only one who knows it, so that the variance folds without the history before it.
     pub book: i64,
+}
+
+impl CountLine {
+    /// What was found beyond the book; below zero what is missing.
+    pub fn variance(&self) -> i128 {
+        i128::from(self.counted) - i128::from(self.book)
+    }
 }
 
 /// Goods that are lost: spoiled, broken, stolen.

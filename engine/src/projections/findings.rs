@@ -92,6 +92,12 @@ pub fn id(rule: Rule, subject: &[u8]) -> Hash {
     hash::FINDING.of(&[&[rule as u8], subject])
 }
 
+/// The subject of a bad reference: the event named, and the kind of those that name it. Each kind
+/// has a finding of its own, because its projection alone knows who named what.
+pub fn reference(named: &EventId, by_kind: u16) -> Vec<u8> {
+    [event_key(named).as_slice(), &by_kind.to_be_bytes()].concat()
+}
+
 /// Writes what a rule says of a subject now; `None` when nothing is wrong.
 pub fn put(
     books: &mut dyn Books,

@@ -20,6 +20,9 @@ use crate::keys;
 use crate::limits::{EVIDENCE_MAX, SALE_LINES_MAX};
 use crate::store::ReadError;
 
+/// The kind of event that may name something that is no sale.
+const SALE_REFUNDED: u16 = 5;
+
 /// What happened to a sale after it was rung up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reversal {
@@ -112,6 +115,7 @@ fn judge_sale(books: &mut dyn Books, scope: Scope, sale: &EventId) -> Result<(),
         finding
     });
     findings::put(books, scope, Rule::OverRefund, &subject, over)?;
+    let subject = findings::reference(sale, SALE_REFUNDED);
     findings::put(books, scope, Rule::BadReference, &subject, wrong.map(|()| bad))
 }
 
@@ -135,7 +139,14 @@ fn too_much(sale: &Sale, reversal: &Reversal) -> Option<(i128, i128)> {
 
 /// The first events, in order, that reversed some of the sale with this row.
 fn evidence(books: &dyn Books, key: &[u8]) -> Result<Vec<EventId>, ReadError> {
-    let rows = books.rows(&keys::prefix([key, &[]].concat()))?;
+    let mut ids = witnesses(books, key)?;
+    ids.truncate(EVIDENCE_MAX);
+    Ok(ids)
+}
+
+/// Every event, in order, that reversed some of the sale with this row.
+pub fn witnesses(books: &dyn Books, key: &[u8]) -> Result<Vec<EventId>, ReadError> {
+    let rows = books.rows(&keys::prefix(key.to_vec()))?;
     let ids = rows.iter().filter_map(|(row, _)| super::read_event_key(row.get(key.len()..)?));
-    Ok(ids.take(EVIDENCE_MAX).collect())
+    Ok(ids.collect())
 }

@@ -73,7 +73,7 @@ impl Replica {
 
     /// Where the own branch ends: the last event that this disk appended, or the highest leaf where
     /// the log was rebuilt from peers.
-    fn own_end(&self, id: &LogId) -> Option<Tip> {
+    pub(super) fn own_end(&self, id: &LogId) -> Option<Tip> {
         let state = self.logs.get(id)?;
         let highest = || state.leaves.keys().max_by_key(|tip| (tip.seq, tip.hash)).copied();
         state.own.or_else(highest)

@@ -46,8 +46,25 @@ impl Replica {
                 self.hold(state, tip, &mut held)?;
             }
         }
+        self.lacked(state, self.vector.leaves(log), held)
+    }
+
+    /// The stretches of a log, pending events included, that do not lie at or before `tip` on its
+    /// branch, parents before children.
+    pub(super) fn beyond(&self, state: &LogState, tip: &Tip) -> Result<Vec<Run>, ReadError> {
+        let mut held = Vec::new();
+        self.hold(state, tip, &mut held)?;
+        self.lacked(state, &state.tips(), held)
+    }
+
+    fn lacked(
+        &self,
+        state: &LogState,
+        leaves: &[Tip],
+        mut held: Vec<Tip>,
+    ) -> Result<Vec<Run>, ReadError> {
         let mut out = Vec::new();
-        for leaf in self.vector.leaves(log) {
+        for leaf in leaves {
             out.extend(self.lacking(state, leaf, &held)?);
             self.hold(state, leaf, &mut held)?;
         }
@@ -134,7 +151,7 @@ impl Replica {
     }
 
     /// Whether `tip` is one of the events of `run`.
-    fn on_run(&self, state: &LogState, run: &Run, tip: &Tip) -> Result<bool, ReadError> {
+    pub(super) fn on_run(&self, state: &LogState, run: &Run, tip: &Tip) -> Result<bool, ReadError> {
         if tip.epoch != run.epoch || tip.seq <= run.after.seq || tip.seq > run.to.seq {
             return Ok(false);
         }
@@ -173,7 +190,12 @@ impl Replica {
     }
 
     /// Every event at a place in an epoch; more than one where the epoch forked.
-    fn events_at(&self, id: &LogId, epoch: Epoch, seq: u64) -> Result<Vec<Tip>, ReadError> {
+    pub(super) fn events_at(
+        &self,
+        id: &LogId,
+        epoch: Epoch,
+        seq: u64,
+    ) -> Result<Vec<Tip>, ReadError> {
         let rows = self.rows.collect(&keys::events(id, epoch, seq, seq))?;
         let stored = rows.iter().filter_map(|(_, row)| StoredEvent::from_bytes(row));
         Ok(stored.map(|stored| Tip { epoch, seq, hash: stored.hash }).collect())

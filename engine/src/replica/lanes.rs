@@ -89,6 +89,7 @@ impl Replica {
         if let Some(key) = event.payload.key() {
             self.rows.set(keys::bearer(key, &place), Some(Vec::new()));
         }
+        self.arrive(&place);
         self.dirty.insert(*id);
         self.fold(Origin { log, id: place }, event)?;
         if forks { self.judge_fork(id, parent) } else { Ok(()) }

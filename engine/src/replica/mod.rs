@@ -7,6 +7,7 @@
 
 pub mod admit;
 pub mod append;
+pub mod arrivals;
 pub mod at_risk;
 pub mod catalogue;
 pub mod documents;
@@ -16,6 +17,7 @@ pub mod lag;
 pub mod lanes;
 pub mod open;
 pub mod overlay;
+pub mod own_book;
 pub mod query;
 pub mod rebuild;
 pub mod span;
@@ -50,6 +52,8 @@ pub struct Replica {
     vector: VersionVector,
     in_flight: VecDeque<InFlight>,
     dirty: BTreeSet<LogId>,
+    /// Events counted so far, pending ones included.
+    arrived: u64,
     staged: BTreeMap<(LogId, Tip), Vec<Verified>>,
     staged_count: usize,
     staged_bytes: usize,

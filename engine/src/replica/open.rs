@@ -14,7 +14,7 @@ use crate::ids::{Epoch, LOG_BYTES, Log, TenantId, Tip};
 use crate::keys;
 use crate::log::vector::VersionVector;
 use crate::sign::Keypair;
-use crate::store::{ReadError, Store};
+use crate::store::{ReadError, Store, WriteError};
 
 /// Why a replica cannot be opened.
 #[derive(Debug, Error)]
@@ -23,6 +23,9 @@ pub enum OpenError {
     /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The order of arrival could not be counted anew.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// A row is not what the layout says.
     #[error("the {0} row in the data directory is garbled; restore the directory or join anew")]
     Garbled(&'static str),
@@ -65,6 +68,7 @@ impl Replica {
             vector: VersionVector::default(),
             in_flight: VecDeque::new(),
             dirty: BTreeSet::new(),
+            arrived: 0,
             staged: BTreeMap::new(),
             staged_count: 0,
             staged_bytes: 0,
@@ -77,6 +81,7 @@ impl Replica {
         replica.read_logs()?;
         replica.plan_rebuild()?;
         replica.load_catalogues()?;
+        replica.resume_arrivals()?;
         if let Some(bytes) = replica.rows.get(&keys::clock())? {
             let bytes = bytes.try_into().map_err(|_| OpenError::Garbled("clock"))?;
             replica.clock = Clock::resume(Hlc(u64::from_be_bytes(bytes)));

@@ -11,95 +11,150 @@ use engine::replica::append::AppendError;
 use serde::{Deserialize, Serialize};
 use shell::paths::WireBytes;
 use shell::problem::Problem;
+use shell::read::Rebuilding;
+use utoipa::ToSchema;
 
 use super::time;
-use crate::core::{CallError, Request, Status};
+use crate::core::{CallError, Movement, Request, Status};
 
 /// A sale, as a till sends it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaleBody {
+    /// Who rings it up.
     #[serde(default)]
     cashier: String,
+    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     sold_at: String,
+    /// The day that it counts for; the local date of `sold_at` if left out.
+    #[schema(example = "2017-01-01")]
     business_day: Option<String>,
+    /// The market's, an ISO 4217 code.
+    #[schema(example = "USD")]
     currency: String,
+    /// The price bundle that the prices come from.
+    #[schema(value_type = Option<String>)]
     price_bundle: Option<Hash>,
+    /// 1 to 500 lines.
+    #[schema(min_items = 1, max_items = 500)]
     lines: Vec<LineBody>,
+    /// 1 to 16 ways of paying, which cover the amounts and the tip.
+    #[schema(min_items = 1, max_items = 16)]
     tenders: Vec<TenderBody>,
+    /// In minor units, on top of the amounts.
     #[serde(default)]
     tip: i64,
+    /// The reservation that it fulfils, which is let go.
+    reservation: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LineBody {
+    /// What is sold.
+    #[schema(example = "1004906")]
     sku: String,
+    /// Thousandths: 1000 is one piece.
+    #[schema(example = 1000)]
     quantity: u64,
+    /// Says that a quantity of 0 is meant.
     #[serde(default)]
     zero_quantity: bool,
+    /// What is charged for the line, in minor units.
+    #[schema(example = 199)]
     amount: i64,
+    /// The price that led to the amount.
     unit_price: Option<i64>,
+    /// The discount that led to the amount.
     #[serde(default)]
     discount: i64,
+    /// Tax within the amount.
     #[serde(default)]
     tax: i64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TenderBody {
+    /// `cash`, `card` or `voucher`; only cash may exceed what is due.
+    #[schema(value_type = String, example = "cash")]
     kind: TenderKind,
+    /// In minor units.
+    #[schema(example = 199)]
     amount: i64,
 }
 
 /// A refund, as a till sends it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundBody {
+    /// The sale's id.
     sale: String,
+    /// When: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// The day that it counts for; the local date of `at` if left out.
     business_day: Option<String>,
+    /// What comes back, never more than was sold.
     lines: Vec<RefundLineBody>,
+    /// How it is paid back: exactly its lines.
     tenders: Vec<TenderBody>,
+    /// Whether the goods can be sold again.
     restock: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefundLineBody {
+    /// The sale's line, counted from 0.
     line: u16,
+    /// Thousandths.
+    #[schema(example = 1000)]
     quantity: u64,
+    /// In minor units.
+    #[schema(example = 199)]
     amount: i64,
 }
 
 /// A void, as a till sends it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoidBody {
+    /// The sale's id.
     sale: String,
+    /// When: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
 }
 
 /// Goods received, as a till sends them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GoodsBody {
+    /// When: RFC 3339 with the local offset.
+    #[schema(example = "2017-01-01T10:00:00+01:00")]
     at: String,
+    /// The delivery note, or whatever it is known by.
     #[serde(default)]
     reference: String,
+    /// What came.
     lines: Vec<GoodsLineBody>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct GoodsLineBody {
-    sku: String,
-    quantity: u64,
+pub(super) struct GoodsLineBody {
+    /// The SKU.
+    #[schema(example = "1004906")]
+    pub(super) sku: String,
+    /// Thousandths.
+    #[schema(example = 24000)]
+    pub(super) quantity: u64,
 }
 
 /// A till to add.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TillBody {
     /// What people call it.
@@ -107,7 +162,7 @@ pub struct TillBody {
 }
 
 /// Whether sync is to be on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkBody {
     /// On or off.
@@ -115,45 +170,73 @@ pub struct LinkBody {
 }
 
 /// How a stall stands.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct StatusBody {
+    /// The device.
     device: String,
+    /// What people call it.
     name: String,
+    /// `stall`.
     role: String,
+    /// The tenant.
     tenant: String,
+    /// The hash of the committed version vector.
     vector: String,
+    /// Events held.
     events: u64,
+    /// Whether sync is on.
     link_up: bool,
+    /// Why nothing is written any more.
     halted: Option<String>,
+    /// The peers known in this run.
     peers: Vec<PeerBody>,
+    /// What no control has receipted.
     at_risk: AtRiskBody,
+    /// Logs with two branches on one parent.
     forks: Vec<ForkBody>,
+    /// Books that are being rebuilt.
+    rebuilding: Option<Rebuilding>,
+    /// Events beyond what a revocation accepted.
     disputed: u64,
+    /// UDP payload since the start.
     wire: WireBytes,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct PeerBody {
+    /// The peer.
     device: String,
+    /// What people call it.
     name: String,
+    /// Whether a session is open.
     connected: bool,
+    /// Events held here that it is not known to hold.
     behind: u64,
+    /// Logs of which it holds something that is not here yet.
     ahead: u64,
+    /// Milliseconds since it was last heard.
     last_seen_ms: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct AtRiskBody {
+    /// Own events.
     events: u64,
+    /// What they come to, in minor units.
     amount: i64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct ForkBody {
+    /// The fork.
     id: String,
+    /// Whose log.
     device: String,
+    /// The log's lane.
     lane: String,
+    /// The last event before the branches part.
     after_seq: u64,
+    /// Whether a proof is in the authority lane.
     proven: bool,
 }
 
@@ -187,6 +270,7 @@ impl StatusBody {
             peers: peers.collect(),
             at_risk: AtRiskBody { events: status.at_risk.events, amount: status.at_risk.amount },
             forks: forks.collect(),
+            rebuilding: status.rebuilding.as_ref().map(Rebuilding::from),
             disputed: status.disputed,
             wire,
         }
@@ -205,6 +289,10 @@ impl StatusBody {
         );
         if let Some(reason) = &self.halted {
             out.push_str(&format!("  HALTED: {reason}\n"));
+        }
+        if let Some(Rebuilding { projections, done, total }) = &self.rebuilding {
+            let names = projections.join(", ");
+            out.push_str(&format!("  rebuilding {names}: {done} of {total} events\n"));
         }
         for peer in &self.peers {
             let state = if peer.connected { "connected" } else { "not connected" };
@@ -248,6 +336,7 @@ impl SaleBody {
             lines: lines.collect(),
             tenders: tenders(self.tenders),
             tip: self.tip,
+            reservation: self.reservation.map(|id| event_id("reservation", &id)).transpose()?,
             ..Sale::default()
         };
         Ok(Request::Sale(sale, zero))
@@ -290,7 +379,8 @@ impl GoodsBody {
         let at_ms = time::time("at", &self.at)?.ms;
         let line = |line: GoodsLineBody| GoodsLine { sku: line.sku, quantity: line.quantity };
         let lines = self.lines.into_iter().map(line).collect();
-        Ok(Request::Goods(GoodsReceived { key, at_ms, reference: self.reference, lines }))
+        let goods = GoodsReceived { key, at_ms, reference: self.reference, lines };
+        Ok(Request::Goods(Movement::Received(goods)))
     }
 }
 
@@ -326,7 +416,7 @@ pub(super) fn name(field: &str, text: &str) -> Result<(), Problem> {
     }
 }
 
-fn event_id(field: &str, text: &str) -> Result<EventId, Problem> {
+pub(super) fn event_id(field: &str, text: &str) -> Result<EventId, Problem> {
     text.parse().map_err(|_| {
         Problem::bad_reference(format!("{field} {text:?} is not an event id; copy it whole"))
     })

@@ -1,27 +1,29 @@
 //! Settling findings from a till or by the operator.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::post;
 use engine::hash::Hash;
-use serde_json::json;
 use shell::access::Caller;
 use shell::extract::{JsonBody, Path};
 use shell::idempotency::key;
+use shell::openapi::{IdempotencyKey, Routes};
 use shell::problem::Problem;
-use shell::settle::SettleBody;
+use shell::settle::{SettleAnswer, SettleBody};
 use transport::env::Env;
 
 use super::{Api, write};
 use crate::core::Request;
 
-/// The routes of these calls.
-pub(super) fn routes<E: Env>() -> Router<Api<E>> {
-    Router::new().route("/v1/findings/{id}/resolve", post(resolve::<E>))
+/// The calls about findings that write.
+pub(super) fn routes<E: Env>() -> Routes<Api<E>> {
+    Routes::default().call(__path_resolve, resolve::<E>)
 }
 
+/// Settles a finding as far as the evidence named
+#[utoipa::path(post, path = "/v1/findings/{id}/resolve", tag = "books",
+    params(IdempotencyKey, ("id" = String, Path, description = "the finding")),
+    request_body = SettleBody, responses((status = 201, body = SettleAnswer)))]
 async fn resolve<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -30,5 +32,5 @@ async fn resolve<E: Env>(
     JsonBody(body): JsonBody<SettleBody>,
 ) -> Result<Response, Problem> {
     let request = Request::Settle(body.into_event(key(&caller, &headers)?, finding)?);
-    write(&api, request, |written| json!({ "resolved": written.id.to_string() })).await
+    write(&api, request, |written| SettleAnswer { resolved: written.id.to_string() }).await
 }

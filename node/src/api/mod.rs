@@ -2,8 +2,10 @@
 //!
 //! `docs/api.md` describes every call.
 
+mod answers;
 pub mod dto;
 mod findings;
+pub mod goods;
 mod time;
 
 use std::sync::Arc;
@@ -11,19 +13,22 @@ use std::sync::Arc;
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde::Serialize;
 use shell::access::{Access, Caller, OPERATOR, Operator};
+use shell::answer::{At, Shutdown};
 use shell::auth::Token;
 use shell::driver::Calls;
 use shell::extract::JsonBody;
+use shell::feed::Feed;
 use shell::idempotency::key;
+use shell::openapi::{IdempotencyKey, Routes};
 use shell::problem::Problem;
-use shell::read::{DigestEntry, Library};
+use shell::read::{Digests, Library, Verification};
 use transport::env::Env;
 
 use crate::core::{Answer, Call, Request, Stall, Written};
+use answers::{GoodsAnswer, LinkAnswer, RefundAnswer, SaleAnswer, TillAnswer, VoidAnswer};
 use dto::{GoodsBody, LinkBody, RefundBody, SaleBody, StatusBody, TillBody, VoidBody};
 
 /// What handlers share.
@@ -33,6 +38,8 @@ pub struct Api<E: Env> {
     pub calls: Calls<Stall>,
     /// The books.
     pub library: Library,
+    /// The change feed.
+    pub feed: Feed,
     /// The tokens.
     pub access: Access,
     /// The world, for new tokens.
@@ -47,30 +54,50 @@ impl<E: Env> FromRef<Api<E>> for Access {
     }
 }
 
+impl<E: Env> FromRef<Api<E>> for Feed {
+    fn from_ref(api: &Api<E>) -> Self {
+        api.feed.clone()
+    }
+}
+
 impl<E: Env> FromRef<Api<E>> for Library {
     fn from_ref(api: &Api<E>) -> Self {
         api.library.clone()
     }
 }
 
-/// Every route of the node.
-pub fn router<E: Env>(api: Api<E>) -> Router {
-    Router::new()
-        .route("/v1/sales", post(sell::<E>))
-        .route("/v1/refunds", post(refund::<E>))
-        .route("/v1/voids", post(void::<E>))
-        .route("/v1/goods-received", post(receive::<E>))
-        .route("/v1/tills", post(add_till::<E>))
-        .route("/v1/link", put(set_link::<E>))
-        .route("/v1/status", get(status::<E>))
-        .route("/v1/digest", get(digest::<E>))
-        .route("/v1/verify", get(verify_all::<E>))
-        .route("/v1/shutdown", post(shutdown::<E>))
+/// The node's calls. A call is one line here and `#[utoipa::path]` over its handler.
+pub fn routes<E: Env>() -> Routes<Api<E>> {
+    Routes::default()
+        .call(__path_sell, sell::<E>)
+        .call(__path_refund, refund::<E>)
+        .call(__path_void, void::<E>)
+        .call(__path_receive, receive::<E>)
+        .call(__path_add_till, add_till::<E>)
+        .call(__path_set_link, set_link::<E>)
+        .call(__path_status, status::<E>)
+        .call(__path_digest, digest::<E>)
+        .call(__path_verify_all, verify_all::<E>)
+        .call(__path_shutdown, shutdown::<E>)
+        .merge(goods::routes())
         .merge(shell::read::routes())
         .merge(findings::routes())
-        .with_state(api)
+        .merge(shell::feed::routes())
 }
 
+/// Every route of the node, over whatever state it will have.
+pub fn table<E: Env>() -> Router<Api<E>> {
+    routes().into_router("Tentpole node")
+}
+
+/// Every route of the node.
+pub fn router<E: Env>(api: Api<E>) -> Router {
+    table().with_state(api)
+}
+
+/// Rings up a sale
+#[utoipa::path(post, path = "/v1/sales", tag = "till", params(IdempotencyKey),
+    request_body = SaleBody, responses((status = 201, body = SaleAnswer)))]
 async fn sell<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -78,12 +105,12 @@ async fn sell<E: Env>(
     JsonBody(body): JsonBody<SaleBody>,
 ) -> Result<Response, Problem> {
     let request = body.into_request(key(&caller, &headers)?)?;
-    write(&api, request, |written| {
-        json!({ "sale": written.id.to_string(), "total": written.total, "change": written.change })
-    })
-    .await
+    write(&api, request, SaleAnswer::new).await
 }
 
+/// Pays back a sale, or a part of it
+#[utoipa::path(post, path = "/v1/refunds", tag = "till", params(IdempotencyKey),
+    request_body = RefundBody, responses((status = 201, body = RefundAnswer)))]
 async fn refund<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -92,14 +119,12 @@ async fn refund<E: Env>(
 ) -> Result<Response, Problem> {
     let currency = dto::currency("the market's currency", &api.library.currency)?;
     let request = body.into_request(key(&caller, &headers)?, currency)?;
-    write(
-        &api,
-        request,
-        |written| json!({ "refund": written.id.to_string(), "total": written.total }),
-    )
-    .await
+    write(&api, request, RefundAnswer::new).await
 }
 
+/// Undoes a whole sale of this stall
+#[utoipa::path(post, path = "/v1/voids", tag = "till", params(IdempotencyKey),
+    request_body = VoidBody, responses((status = 201, body = VoidAnswer)))]
 async fn void<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -107,9 +132,12 @@ async fn void<E: Env>(
     JsonBody(body): JsonBody<VoidBody>,
 ) -> Result<Response, Problem> {
     let request = body.into_request(key(&caller, &headers)?)?;
-    write(&api, request, |written| json!({ "void": written.id.to_string() })).await
+    write(&api, request, VoidAnswer::new).await
 }
 
+/// Takes goods in
+#[utoipa::path(post, path = "/v1/goods-received", tag = "till", params(IdempotencyKey),
+    request_body = GoodsBody, responses((status = 201, body = GoodsAnswer)))]
 async fn receive<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -117,18 +145,18 @@ async fn receive<E: Env>(
     JsonBody(body): JsonBody<GoodsBody>,
 ) -> Result<Response, Problem> {
     let request = body.into_request(key(&caller, &headers)?)?;
-    write(&api, request, |written| json!({ "goods_received": written.id.to_string() })).await
+    write(&api, request, GoodsAnswer::new).await
 }
 
-async fn write<E: Env>(
+async fn write<E: Env, A: Serialize>(
     api: &Api<E>,
     request: Request,
-    body: impl Fn(&Written) -> Value,
+    answer: impl Fn(&Written) -> A,
 ) -> Result<Response, Problem> {
     match ask(api, Call::Write(request)).await? {
         Answer::Written(written) => {
             let replayed = written.replayed.then_some([("idempotent-replayed", "true")]);
-            let answer = (StatusCode::CREATED, Json(body(&written)));
+            let answer = (StatusCode::CREATED, Json(answer(&written)));
             Ok(match replayed {
                 Some(header) => (header, answer).into_response(),
                 None => answer.into_response(),
@@ -138,11 +166,14 @@ async fn write<E: Env>(
     }
 }
 
+/// Makes a till's token, which replaces an earlier one
+#[utoipa::path(post, path = "/v1/tills", tag = "operate", security(("operator" = [])),
+    request_body = TillBody, responses((status = 201, body = TillAnswer)))]
 async fn add_till<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(TillBody { name }): JsonBody<TillBody>,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Json<TillAnswer>), Problem> {
     dto::name("name", &name)?;
     if name == OPERATOR {
         return Err(Problem::malformed(format!(
@@ -153,48 +184,61 @@ async fn add_till<E: Env>(
     let call = Call::AddTill { name: name.clone(), token: token.hash().to_bytes() };
     ask(&api, call).await?;
     api.access.add_till(&name, token.hash());
-    let body = json!({ "name": name, "token": token.text() });
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    let token = token.text().to_owned();
+    Ok((StatusCode::CREATED, Json(TillAnswer { name, token })))
 }
 
+/// Takes sync off and on, as a drill
+#[utoipa::path(put, path = "/v1/link", tag = "operate", security(("operator" = [])),
+    request_body = LinkBody, responses((status = 200, body = LinkAnswer)))]
 async fn set_link<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(LinkBody { up }): JsonBody<LinkBody>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<LinkAnswer>, Problem> {
     ask(&api, Call::SetLink(up)).await?;
-    Ok(Json(json!({ "up": up })))
+    Ok(Json(LinkAnswer { up }))
 }
 
-async fn status<E: Env>(_: Caller, State(api): State<Api<E>>) -> Result<Json<StatusBody>, Problem> {
+/// How the stall stands
+#[utoipa::path(get, path = "/v1/status", tag = "about",
+    responses((status = 200, body = StatusBody)))]
+async fn status<E: Env>(_: Caller, State(api): State<Api<E>>) -> Result<At<StatusBody>, Problem> {
     match ask(&api, Call::Status).await? {
         Answer::Status(status) => {
-            Ok(Json(StatusBody::new(&status, api.calls.paths().wire_bytes())))
+            let body = StatusBody::new(&status, api.calls.paths().wire_bytes());
+            Ok(At { vector: status.vector, body })
         }
         other => Err(unexpected(&other)),
     }
 }
 
-async fn digest<E: Env>(_: Caller, State(api): State<Api<E>>) -> Result<Json<Value>, Problem> {
-    let (Answer::Digests(rows), Answer::Status(status)) =
-        (ask(&api, Call::Digests).await?, ask(&api, Call::Status).await?)
-    else {
-        return Err(Problem::halted("the digests cannot be read"));
-    };
-    let digests: Vec<DigestEntry> = rows.into_iter().map(DigestEntry::from).collect();
-    Ok(Json(json!({ "vector": status.vector.to_string(), "digests": digests })))
+/// What the books come to, and over which events
+#[utoipa::path(get, path = "/v1/digest", tag = "about",
+    responses((status = 200, body = Digests)))]
+async fn digest<E: Env>(_: Caller, State(api): State<Api<E>>) -> Result<At<Digests>, Problem> {
+    match ask(&api, Call::Digests).await? {
+        Answer::Digests { vector, rows } => Ok(Digests::at(vector, rows)),
+        other => Err(unexpected(&other)),
+    }
 }
 
+/// Checks every log on this disk
+#[utoipa::path(get, path = "/v1/verify", tag = "about", security(("operator" = [])),
+    responses((status = 200, body = Verification)))]
 async fn verify_all<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<At<Verification>, Problem> {
     shell::read::verification(&api.library).await
 }
 
-async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> Response {
+/// Ends the daemon, once it has finished what it has taken
+#[utoipa::path(post, path = "/v1/shutdown", tag = "operate", security(("operator" = [])),
+    responses((status = 202, body = Shutdown)))]
+async fn shutdown<E: Env>(_: Operator, State(api): State<Api<E>>) -> (StatusCode, Json<Shutdown>) {
     api.stop.notify_one();
-    (StatusCode::ACCEPTED, Json(json!({ "stopping": true }))).into_response()
+    (StatusCode::ACCEPTED, Json(Shutdown { stopping: true }))
 }
 
 async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {

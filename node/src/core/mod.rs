@@ -3,6 +3,8 @@
 //! Pure, like everything below it: `handle_*` in, `poll_*` out. A write is answered once the batch
 //! that holds it is durable, and never waits for the network.
 
+mod goods;
+mod reservations;
 mod status;
 mod telemetry;
 
@@ -10,17 +12,21 @@ use std::collections::BTreeMap;
 
 use engine::decide::{self, Refusal, Rules};
 use engine::event::sale::{Key, Sale};
-use engine::event::{FindingResolved, GoodsReceived, Payload, Refund, Void};
+use engine::event::{CountLine, FindingResolved, Payload, Refund, Void};
+use engine::hash::Hash;
 use engine::ids::{EventId, Lane, MerchantId, Scope};
 use engine::keys;
 use engine::replica::Replica;
 use engine::replica::append::AppendError;
+use engine::replica::own_book::Place;
 use engine::replica::query::DigestRow;
 use engine::store::{Batch, ReadError, WriteError};
 use thiserror::Error;
 use transport::device::{CallId, Core, Device, Input, Pending};
 use transport::env::{Instant, Now};
 
+pub use goods::Movement;
+use reservations::Reservations;
 pub use status::Status;
 use telemetry::Telemetry;
 
@@ -48,6 +54,8 @@ pub enum Call {
         /// The hash of its token.
         token: [u8; 32],
     },
+    /// Where a stock-take would begin now; nothing is written.
+    BeginCount,
     /// How things stand.
     Status,
     /// The digests of every scope.
@@ -65,8 +73,8 @@ pub enum Request {
     Refund(Refund),
     /// A void.
     Void(Void),
-    /// Goods received.
-    Goods(GoodsReceived),
+    /// Goods that moved otherwise, or were set aside or counted.
+    Goods(Movement),
     /// The settling of a finding.
     Settle(FindingResolved),
 }
@@ -76,18 +84,25 @@ pub enum Request {
 pub enum Answer {
     /// The fact stands, on this disk.
     Written(Written),
+    /// Where a stock-take begins.
+    Place(Place),
     /// Done.
     Done,
     /// How things stand.
     Status(Box<Status>),
-    /// The digests.
-    Digests(Vec<DigestRow>),
+    /// The digests, and the hash of the committed vector that they hold at.
+    Digests {
+        /// The vector.
+        vector: Hash,
+        /// The digests.
+        rows: Vec<DigestRow>,
+    },
     /// Refused; nothing was written.
     Refused(CallError),
 }
 
 /// A fact that stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// The event.
     pub id: EventId,
@@ -95,6 +110,8 @@ pub struct Written {
     pub total: i64,
     /// Change due, in minor units.
     pub change: i64,
+    /// What a stock-take found, line by line.
+    pub counted: Vec<CountLine>,
     /// Whether an earlier request with the same key had stated it.
     pub replayed: bool,
 }
@@ -129,6 +146,7 @@ pub struct Stall {
     settings: Settings,
     pending: Pending<Answer>,
     telemetry: Telemetry,
+    reservations: Reservations,
 }
 
 impl Stall {
@@ -139,6 +157,7 @@ impl Stall {
             settings,
             pending: Pending::default(),
             telemetry: Telemetry::default(),
+            reservations: Reservations::default(),
         }
     }
 
@@ -180,15 +199,21 @@ impl Stall {
             {
                 asked.fill_from(was);
             }
+            if let (Some(was), Request::Goods(asked)) = (&bearer, &mut request) {
+                asked.fill_from(was);
+            }
             let payload = request.clone().into_payload();
             if let Some(bearer) = bearer {
                 decide::retry(&bearer, &payload)?;
             }
             return Ok(request.written(id, true));
         }
-        check(&mut request, scope, &rules, replica)?;
+        check(&mut request, scope, &rules, now, replica)?;
         let payload = request.clone().into_payload();
         let id = replica.append(scope, Lane::Ledger, payload, now.wall_ms)?;
+        if let Request::Goods(Movement::Reserved(goods)) = &request {
+            self.reservations.made(goods.until_ms, now);
+        }
         Ok(request.written(id, false))
     }
 
@@ -232,6 +257,7 @@ fn check(
     request: &mut Request,
     scope: Scope,
     rules: &Rules,
+    now: Now,
     replica: &Replica,
 ) -> Result<(), Refusal> {
     match request {
@@ -239,11 +265,12 @@ fn check(
             let store = replica.store();
             decide::sale(sale, zero, rules, &|sku| {
                 engine::books::is_item(store.as_ref(), scope, sku)
-            })
+            })?;
+            decide::fulfilled(sale, scope, replica)
         }
         Request::Refund(refund) => decide::refund(refund, scope, rules, replica),
         Request::Void(void) => decide::void(void, scope, replica),
-        Request::Goods(goods) => decide::goods(goods),
+        Request::Goods(goods) => goods.check(scope, now.wall_ms, replica),
         Request::Settle(resolved) => decide::settle(resolved, scope, replica),
     }
 }
@@ -254,7 +281,7 @@ impl Request {
             Self::Sale(sale, _) => &sale.key,
             Self::Refund(refund) => &refund.key,
             Self::Void(void) => &void.key,
-            Self::Goods(goods) => &goods.key,
+            Self::Goods(goods) => goods.key(),
             Self::Settle(resolved) => &resolved.key,
         }
     }
@@ -264,7 +291,7 @@ impl Request {
             Self::Sale(sale, _) => Payload::SaleCompleted(sale),
             Self::Refund(refund) => Payload::SaleRefunded(refund),
             Self::Void(void) => Payload::SaleVoided(void),
-            Self::Goods(goods) => Payload::GoodsReceived(goods),
+            Self::Goods(goods) => goods.into_payload(),
             Self::Settle(resolved) => Payload::FindingResolved(resolved),
         }
     }
@@ -275,7 +302,11 @@ impl Request {
             Self::Refund(refund) => (refund.lines.iter().map(|line| line.amount).sum(), 0),
             Self::Void(_) | Self::Goods(_) | Self::Settle(_) => (0, 0),
         };
-        Written { id, total, change, replayed }
+        let counted = match self {
+            Self::Goods(goods) => goods.counted(),
+            _ => Vec::new(),
+        };
+        Written { id, total, change, counted, replayed }
     }
 }
 
@@ -290,6 +321,9 @@ impl Core for Stall {
     fn handle_call(&mut self, id: CallId, call: Call, now: Now) {
         let answer = match call {
             Call::Write(request) => self.write(request, now).map(Answer::Written),
+            Call::BeginCount => {
+                self.rules().map(|(scope, _)| Answer::Place(self.device.replica.own_place(scope)))
+            }
             Call::AddTill { name, token } => self.add_till(&name, token).map(|()| Answer::Done),
             Call::Status => {
                 let status = self.status(now).map(|status| Answer::Status(Box::new(status)));
@@ -297,7 +331,8 @@ impl Core for Stall {
                 return self.pending.answer_now(id, answer);
             }
             Call::Digests => {
-                let digests = self.digests().map(Answer::Digests);
+                let vector = self.device.replica.vector().hash();
+                let digests = self.digests().map(|rows| Answer::Digests { vector, rows });
                 let answer = digests.unwrap_or_else(|error| Answer::Refused(error.into()));
                 return self.pending.answer_now(id, answer);
             }
@@ -336,10 +371,12 @@ impl Core for Stall {
     fn handle_timeout(&mut self, now: Now) {
         self.device.handle_timeout(now);
         self.sample(now);
+        self.expire(now);
     }
 
     fn poll_timeout(&mut self) -> Option<Instant> {
-        [self.device.poll_timeout(), Some(self.telemetry.due())].into_iter().flatten().min()
+        let own = [self.telemetry.due(), self.reservations.due()];
+        self.device.poll_timeout().into_iter().chain(own).min()
     }
 
     fn poll_commit(&mut self) -> Option<Batch> {

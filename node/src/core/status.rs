@@ -5,6 +5,7 @@ use engine::ids::{DeviceId, TenantId};
 use engine::replica::at_risk::AtRisk;
 use engine::replica::forks::Fork;
 use engine::replica::query::DigestRow;
+use engine::replica::rebuild::Progress;
 use engine::store::ReadError;
 use transport::env::Now;
 
@@ -33,6 +34,8 @@ pub struct Status {
     pub at_risk: AtRisk,
     /// Logs with two branches on one parent.
     pub forks: Vec<Fork>,
+    /// Books that are being rebuilt.
+    pub rebuilding: Option<Progress>,
     /// Events beyond what a revocation accepted.
     pub disputed: u64,
 }
@@ -85,6 +88,7 @@ impl Stall {
             peers,
             at_risk: replica.at_risk()?,
             forks: replica.forks()?,
+            rebuilding: replica.rebuilding(),
             disputed: replica.disputed()?,
         })
     }

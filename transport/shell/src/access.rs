@@ -56,6 +56,11 @@ impl Caller {
     pub fn till(&self) -> &str {
         self.till.as_deref().unwrap_or(OPERATOR)
     }
+
+    /// Whether it is the operator.
+    pub fn is_operator(&self) -> bool {
+        self.till.is_none()
+    }
 }
 
 /// The operator calls.

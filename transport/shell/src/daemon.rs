@@ -9,7 +9,6 @@ use engine::ids::Epoch;
 use engine::replica::{Replica, verify};
 use engine::sign::Keypair;
 use engine::store::ReadError;
-use serde_json::Value;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -23,6 +22,7 @@ use crate::driver::Driver;
 use crate::files::FileError;
 use crate::host::{self, Hosts};
 use crate::http;
+use crate::read::{Verification, report_body};
 
 /// Why a daemon could not start.
 #[derive(Debug, Error)]
@@ -92,9 +92,9 @@ pub fn open(env: &impl Env, data: &Path) -> Result<Option<Opened>, StartError> {
 
 /// Verifies the directory at `data`: through the daemon where one runs, else at rest. The report
 /// is that of `GET /v1/verify`.
-pub async fn verify(env: &impl Env, data: &Path) -> Result<Value, VerifyError> {
+pub async fn verify(env: &impl Env, data: &Path) -> Result<Verification, VerifyError> {
     let running = match Client::open(data) {
-        Ok(client) => client.get::<Value>("/v1/verify").await,
+        Ok(client) => client.get("/v1/verify").await,
         Err(error) => Err(error),
     };
     match running {
@@ -103,7 +103,7 @@ pub async fn verify(env: &impl Env, data: &Path) -> Result<Value, VerifyError> {
             let device = Keypair::from_seed(&seed).device();
             let disk = env.open_disk(data, &device).map_err(StartError::from)?;
             let report = verify::verify(disk.store().snapshot().as_ref());
-            Ok(crate::read::report_body(&report.map_err(StartError::from)?))
+            Ok(report_body(report.map_err(StartError::from)?))
         }
         other => Ok(other?),
     }
@@ -169,6 +169,7 @@ pub async fn run<C: Core, E: Env>(
     asked: Arc<Notify>,
 ) {
     let (driver_stop, api_stop) = (Notify::new(), Notify::new());
+    let commits = driver.commits();
     let guarded = router.layer(axum::middleware::from_fn_with_state(Hosts::default(), host::guard));
     let serving = http::serve(listener, guarded, api_stop.notified());
     let stopping = async {
@@ -176,6 +177,8 @@ pub async fn run<C: Core, E: Env>(
             () = stop => {}
             () = asked.notified() => {}
         }
+        // Streams end by themselves once they hear of it; other requests are finished.
+        commits.send_modify(|commits| commits.stopping = true);
         api_stop.notify_one();
     };
     let api_then_driver = async {

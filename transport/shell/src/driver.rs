@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::store::WriteError;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use transport::backoff::Backoff;
 use transport::device::{CallId, Core, Input};
 use transport::env::{BoxFuture, Disk, Env, Instant};
@@ -29,15 +29,26 @@ pub struct Dial {
     pub expect: Expect,
 }
 
+/// What has become durable, for whoever wants to hear of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Commits {
+    /// Batches so far.
+    pub count: u64,
+    /// The daemon is about to end.
+    pub stopping: bool,
+}
+
 /// Asks a running core. Clones share it.
 pub struct Calls<C: Core> {
     queue: mpsc::Sender<(C::Call, oneshot::Sender<C::Answer>)>,
     paths: Paths,
+    commits: watch::Receiver<Commits>,
 }
 
 impl<C: Core> Clone for Calls<C> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), paths: self.paths.clone() }
+        let Self { queue, paths, commits } = self;
+        Self { queue: queue.clone(), paths: paths.clone(), commits: commits.clone() }
     }
 }
 
@@ -52,6 +63,11 @@ impl<C: Core> Calls<C> {
         let (answer, due) = oneshot::channel();
         self.queue.send((call, answer)).await.map_err(|_| Stopping)?;
         due.await.map_err(|_| Stopping)
+    }
+
+    /// Changes with every commit.
+    pub fn commits(&self) -> watch::Receiver<Commits> {
+        self.commits.clone()
     }
 
     /// The links, for what they carried.
@@ -72,6 +88,7 @@ pub struct Driver<C: Core, E: Env> {
     waiting: BTreeMap<CallId, oneshot::Sender<C::Answer>>,
     next_call: u64,
     link: Arc<Link>,
+    commits: watch::Sender<Commits>,
 }
 
 /// Whether sync is on, for the dialling tasks.
@@ -88,7 +105,8 @@ impl<C: Core, E: Env> Driver<C, E> {
     pub fn new(core: C, env: E, disk: Arc<dyn Disk>) -> (Self, Calls<C>) {
         let (queue, calls) = mpsc::channel(CALLS_MAX);
         let (paths, events) = Paths::new();
-        let handle = Calls { queue, paths: paths.clone() };
+        let commits = watch::Sender::default();
+        let handle = Calls { queue, paths: paths.clone(), commits: commits.subscribe() };
         let driver = Self {
             core,
             env,
@@ -100,6 +118,7 @@ impl<C: Core, E: Env> Driver<C, E> {
             waiting: BTreeMap::new(),
             next_call: 0,
             link: Arc::default(),
+            commits,
         };
         (driver, handle)
     }
@@ -143,7 +162,7 @@ impl<C: Core, E: Env> Driver<C, E> {
                 biased;
                 result = ready(&mut commit), if commit.is_some() => {
                     commit = None;
-                    self.core.handle_committed(result, self.env.now());
+                    self.committed(result);
                 }
                 () = &mut stop => break,
                 Some((call, answer)) = self.calls.recv() => {
@@ -160,9 +179,23 @@ impl<C: Core, E: Env> Driver<C, E> {
         }
         if let Some(commit) = commit {
             let result = commit.await;
-            self.core.handle_committed(result, self.env.now());
+            self.committed(result);
             self.pump(&mut None);
         }
+    }
+
+    /// Where the end is told to whoever waits for commits.
+    pub fn commits(&self) -> watch::Sender<Commits> {
+        self.commits.clone()
+    }
+
+    fn committed(&mut self, result: Result<(), WriteError>) {
+        let durable = result.is_ok();
+        self.core.handle_committed(result, self.env.now());
+        self.commits.send_if_modified(|commits| {
+            commits.count += u64::from(durable);
+            durable
+        });
     }
 
     fn take_call(&mut self, call: C::Call, answer: oneshot::Sender<C::Answer>) {

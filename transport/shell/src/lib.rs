@@ -9,7 +9,10 @@
 //! | [`http`] | the server: time limits, size limits, graceful stop |
 //! | [`driver`], [`paths`] | a pure core run against the world; the tasks around each QUIC link |
 //! | [`access`], [`read`], [`export`] | who may call what; the read calls that both daemons have |
+//! | [`feed`] | the change feed: pages and streams of events |
+//! | [`openapi`], [`answer`] | the table of calls and its document; answers with their vector |
 //! | [`problem`], [`extract`] | RFC 9457 refusals, and extractors that answer with them |
+//! | [`findings`] | the commands about findings |
 //! | [`refusal`] | the problem of each refusal |
 //! | [`idempotency`], [`settle`] | keys that make a call safe to repeat; the settling of findings |
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
@@ -20,6 +23,7 @@
 //! Nothing here knows what a sale is, and nothing here decides: the daemons do.
 
 pub mod access;
+pub mod answer;
 pub mod auth;
 pub mod client;
 pub mod daemon;
@@ -30,12 +34,15 @@ pub mod env;
 pub mod exit;
 pub mod export;
 pub mod extract;
+pub mod feed;
 pub mod files;
+pub mod findings;
 pub mod host;
 pub mod http;
 pub mod idempotency;
 pub mod limits;
 pub mod logging;
+pub mod openapi;
 pub mod paths;
 pub mod problem;
 pub mod read;

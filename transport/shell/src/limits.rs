@@ -71,3 +71,23 @@ pub const LINK_SETTLED_AFTER: Duration = Duration::from_secs(2);
 pub const FINDINGS_PAGE_MAX: usize = 200;
 /// SKUs in one page of stock.
 pub const STOCK_PAGE_MAX: usize = 1_000;
+
+/// Events in one page of the feed.
+pub const FEED_PAGE_EVENTS_MAX: usize = 1_000;
+/// Canonical bytes in one page of the feed, before the event that goes beyond.
+pub const FEED_PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Events looked at for one page, whether the filter takes them or not.
+pub const FEED_LOOKS_MAX: usize = 10_000;
+/// Streams of the feed that are open at once.
+pub const STREAMS_MAX: usize = 32;
+/// Events handed to a stream's connection at once.
+pub const STREAM_CHUNK_EVENTS_MAX: usize = 100;
+/// How often a stream that has nothing to say shows that it lives.
+pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
+/// Between two looks of one stream, so that quick commits are read together.
+pub const STREAM_PAUSE: Duration = Duration::from_millis(20);
+/// A stream whose caller takes nothing for so long is cut off.
+pub const STREAM_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+const _: () = assert!(STREAMS_MAX * 2 <= CONNECTIONS_MAX, "streams leave room for calls");
+const _: () = assert!(FEED_PAGE_EVENTS_MAX < FEED_LOOKS_MAX, "a page can be filled");

@@ -15,6 +15,7 @@ use transport::quic::{Inbound, Link, LinkReceiver, LinkSender};
 use transport::router::CloseCode;
 use transport::session::{Frame, PathId};
 use transport::wire::{self, Message, Peer};
+use utoipa::ToSchema;
 
 use crate::limits::{EVENTS_MAX, PATH_MESSAGES_MAX, PATH_SEGMENTS_MAX};
 
@@ -60,7 +61,9 @@ impl Path {
 }
 
 /// UDP payload bytes of every link so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, ToSchema,
+)]
 pub struct WireBytes {
     /// Sent, with everything QUIC adds.
     pub sent_bytes: u64,

@@ -5,10 +5,12 @@
 
 use std::fmt;
 
+use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::limits::DETAIL_BYTES_MAX;
 
@@ -30,6 +32,24 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// A problem as its body says it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// `urn:tentpole:problem:NAME`; the name is stable.
+    #[schema(
+        pattern = "^urn:tentpole:problem:[a-z-]+$",
+        example = "urn:tentpole:problem:unknown-sku"
+    )]
+    r#type: String,
+    /// The kind of problem in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong with this request, and the mend.
+    detail: String,
+}
+
 macro_rules! problems {
     ($($(#[$doc:meta])* $make:ident = $name:literal, $status:ident, $title:literal;)*) => {
         impl Problem {
@@ -40,10 +60,9 @@ macro_rules! problems {
                 }
             )*
 
-            /// One of each, for tests that compare them with the documents.
-            #[cfg(test)]
-            fn all() -> Vec<Self> {
-                vec![$(Self::$make("")),*]
+            /// Every kind: its name, its status, and what it is in words.
+            pub fn kinds() -> Vec<(&'static str, StatusCode, &'static str)> {
+                vec![$(($name, StatusCode::$status, $title)),*]
             }
         }
     };
@@ -61,6 +80,8 @@ problems! {
     /// The path is known, the method is not.
     method_not_allowed =
         "method-not-allowed", METHOD_NOT_ALLOWED, "this path has no such method";
+    /// A cursor is not of this feed, or no longer.
+    unknown_cursor = "unknown-cursor", GONE, "the cursor is not of this feed";
     /// The body is longer than the call takes.
     too_large = "too-large", PAYLOAD_TOO_LARGE, "the body is too large";
     /// The idempotency key was used with another body.
@@ -77,6 +98,8 @@ problems! {
     tenders_short = "tenders-short", UNPROCESSABLE_ENTITY, "the tenders do not fit the total";
     /// A sale or a line that is referred to is not there, or no longer open to this.
     bad_reference = "bad-reference", UNPROCESSABLE_ENTITY, "a reference does not hold";
+    /// More is asked for than is free to be promised.
+    not_available = "not-available", UNPROCESSABLE_ENTITY, "there is not that much to promise";
     /// A time is not RFC 3339, or a date does not exist.
     bad_time = "bad-time", UNPROCESSABLE_ENTITY, "a time is not possible";
     /// A writing call has no idempotency key.
@@ -99,13 +122,13 @@ impl Problem {
     }
 
     /// The body: `{"type", "title", "status", "detail"}`.
-    pub fn body(&self) -> serde_json::Value {
-        json!({
-            "type": format!("{TYPE_PREFIX}{}", self.name),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        })
+    pub fn body(&self) -> ProblemBody {
+        ProblemBody {
+            r#type: format!("{TYPE_PREFIX}{}", self.name),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+        }
     }
 }
 
@@ -119,7 +142,7 @@ impl std::error::Error for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status, self.body().to_string()).into_response();
+        let mut response = (self.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT));
         match self.status {
@@ -153,6 +176,8 @@ fn cut(mut detail: String) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use serde_json::json;
+
     use super::*;
 
     const DOCUMENT: &str = include_str!("../../../docs/api.md");
@@ -171,7 +196,7 @@ mod tests {
     #[test]
     fn every_documented_problem_can_be_made_with_its_status() {
         let made: BTreeSet<_> =
-            Problem::all().iter().map(|made| (made.name, made.status.as_u16())).collect();
+            Problem::kinds().iter().map(|(name, status, _)| (*name, status.as_u16())).collect();
         let documented = documented();
         assert!(documented.len() >= 18, "the table was found: {documented:?}");
         assert_eq!(
@@ -189,7 +214,7 @@ mod tests {
             "status": 422,
             "detail": "lines[2].sku: `x` is not in the catalogue",
         });
-        assert_eq!(problem.body(), expected);
+        assert_eq!(serde_json::to_value(problem.body()).unwrap(), expected);
         let response = problem.into_response();
         assert_eq!(response.status(), 422);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");

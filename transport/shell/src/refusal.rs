@@ -1,6 +1,7 @@
 //! The problem that a refused fact is answered with, the same at both daemons.
 
 use engine::decide::Refusal;
+use engine::replica::own_book::BookError;
 use engine::store::ReadError;
 
 use crate::problem::Problem;
@@ -19,7 +20,10 @@ pub fn problem(refusal: &Refusal) -> Problem {
         Refusal::Rebuilding { .. } | Refusal::Read(ReadError::NotWhole(_)) => {
             Problem::rebuilding(text)
         }
-        Refusal::Read(_) => Problem::halted(text),
+        Refusal::Unavailable { .. } => Problem::not_available(text),
+        Refusal::BadTime(_) => Problem::bad_time(text),
+        Refusal::Read(_) | Refusal::Book(BookError::Read(_)) => Problem::halted(text),
+        Refusal::Book(_) => Problem::bad_reference(text),
         _ => Problem::malformed(text),
     }
 }

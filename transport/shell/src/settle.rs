@@ -3,18 +3,26 @@
 use engine::event::FindingResolved;
 use engine::event::sale::Key;
 use engine::hash::Hash;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
 /// What somebody settles of a finding.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettleBody {
     /// The events of its evidence that are covered.
     pub evidence: Vec<String>,
     /// What was done about it.
     pub note: String,
+}
+
+/// A settlement that stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SettleAnswer {
+    /// Its event's id.
+    pub resolved: String,
 }
 
 impl SettleBody {

@@ -12,6 +12,8 @@ use crate::log::chain;
 use crate::projections::reversals::{self, Reversal};
 use crate::projections::{sales, stock};
 use crate::replica::lanes::StoredEvent;
+
+use super::goods::PlainGoods;
 use crate::testing::*;
 
 /// Baskets, lines, quantity, amount, tax, discount, tips, refunds, refunded, voids, voided.
@@ -19,20 +21,31 @@ type Totals = [i128; 11];
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct PlainBooks {
-    stock: BTreeMap<(String, DeviceId), i128>,
+    /// On hand, reserved.
+    stock: BTreeMap<(String, DeviceId), (i128, i128)>,
+    goods: PlainGoods,
     days: BTreeMap<(DeviceId, i32), Totals>,
     refunded: BTreeMap<(EventId, u16), (i128, i128)>,
     voided: BTreeSet<EventId>,
 }
 
-struct Held {
-    log: Log,
-    event: Event,
-    parent: Option<EventId>,
+pub struct Held {
+    pub log: Log,
+    pub event: Event,
+    pub parent: Option<EventId>,
+}
+
+/// Whether `above` stands before `id` on its branch.
+pub fn stands_before(held: &BTreeMap<EventId, Held>, above: &EventId, id: &EventId) -> bool {
+    let mut at = held[id].parent;
+    while at.is_some_and(|place| place != *above) {
+        at = at.and_then(|place| held[&place].parent);
+    }
+    at.is_some()
 }
 
 /// Every event on the disk, each with its parent found by trying.
-fn held(device: &Device) -> BTreeMap<EventId, Held> {
+pub fn held(device: &Device) -> BTreeMap<EventId, Held> {
     let mut rows = BTreeMap::new();
     for (key, row) in device.rows(0x11) {
         let id = keys::read_event_id(&key).unwrap();
@@ -93,23 +106,24 @@ impl PlainBooks {
                     }
                 }
                 Payload::SaleVoided(void) => {
-                    let mut at = held[id].parent;
-                    while at.is_some_and(|place| place != void.sale) {
-                        at = at.and_then(|place| held[&place].parent);
-                    }
-                    if let Some(sale) = at {
-                        books.undo(row.log.device, sale, &held[&sale].event)
+                    if stands_before(&held, &void.sale, id) {
+                        books.undo(row.log.device, void.sale, &held[&void.sale].event)
                     }
                 }
                 _ => {}
             }
         }
-        books.stock.retain(|_, quantity| *quantity != 0);
+        books.goods = PlainGoods::of(&held, &mut |stall, sku, on_hand, reserved| {
+            let (lies, aside) = books.stock.entry((sku.to_owned(), stall)).or_default();
+            *lies += on_hand;
+            *aside += reserved;
+        });
+        books.stock.retain(|_, held| *held != (0, 0));
         books
     }
 
     fn shelve(&mut self, stall: DeviceId, sku: &str, quantity: i128) {
-        *self.stock.entry((sku.to_owned(), stall)).or_default() += quantity;
+        self.stock.entry((sku.to_owned(), stall)).or_default().0 += quantity;
     }
 
     fn day(&mut self, stall: DeviceId, day: i32) -> &mut Totals {
@@ -146,13 +160,14 @@ impl PlainBooks {
 
     /// What the projections of the device say, in the same shape.
     pub fn projected(device: &Device) -> Self {
-        let mut books = Self::default();
+        let goods = PlainGoods::projected(device);
+        let mut books = Self { goods, ..Self::default() };
         for (key, value) in device.rows(keys::PROJECTION) {
             match keys::read_row(&key).unwrap().0 {
                 1 => {
                     // Marks of undone sales stand beside the rows, here and below.
-                    let Some((sku, stall, quantity)) = stock::read(&key, &value) else { continue };
-                    books.stock.insert((sku, stall), quantity);
+                    let Some((sku, stall, held)) = stock::read(&key, &value) else { continue };
+                    books.stock.insert((sku, stall), (held.on_hand, held.reserved));
                 }
                 2 => {
                     let Some(day) = sales::read(&key, &value) else { continue };
@@ -211,7 +226,8 @@ fn one_day_at_one_stall_adds_up_by_hand() {
     stall.commit();
     check(&stall);
     let books = PlainBooks::projected(&stall);
-    assert_eq!(books.stock[&("tea".to_owned(), keypair(1).device())], 10_000 - 3_000 + 1_000);
+    let tea = books.stock[&("tea".to_owned(), keypair(1).device())];
+    assert_eq!(tea, (10_000 - 3_000 + 1_000, 0));
     let day = books.days[&(keypair(1).device(), 19_675)];
     assert_eq!(day, [2, 2, 5_000, 1_500, 14, 6, 2, 0, 0, 1, 600]);
     let next = books.days[&(keypair(1).device(), 19_676)];

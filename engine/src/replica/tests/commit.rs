@@ -143,7 +143,7 @@ fn with_two_batches_in_flight_reads_see_the_newest_and_peers_the_oldest_committe
         let range = crate::projections::stock::rows_of(scope(), "tea");
         let rows = device.replica.rows.collect(&range).unwrap();
         let (key, value) = rows.last().unwrap();
-        crate::projections::stock::read(key, value).unwrap().2
+        crate::projections::stock::read(key, value).unwrap().2.on_hand
     };
     assert_eq!(stock(&stall), -3_000);
 

@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::books;
-use crate::event::Payload;
+use crate::event::sale::Sale;
+use crate::event::{GoodsReturned, Payload, ReservationExpired};
 use crate::ids::EventId;
 use crate::keys;
 use crate::log::segment::Codec;
@@ -24,6 +25,10 @@ enum Step {
     Refund(usize, usize),
     /// Voids some sale known there, ancestor or not.
     Void(usize, usize),
+    /// Goods sent, lost, given back, set aside or counted.
+    Move(usize, u8, u8),
+    /// Answers some event known there as if it were a dispatch or a reservation, or expires it.
+    Answer(usize, u8, usize, u8),
     Commit(usize),
     /// Starts anew, losing what was not committed.
     Restart(usize),
@@ -42,6 +47,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => machine().prop_map(Step::Receive),
         2 => (machine(), 0..64_usize).prop_map(|(at, sale)| Step::Refund(at, sale)),
         3 => (machine(), 0..64_usize).prop_map(|(at, sale)| Step::Void(at, sale)),
+        6 => (machine(), any::<u8>(), 1..5_u8).prop_map(|(at, what, n)| Step::Move(at, what, n)),
+        6 => (machine(), any::<u8>(), 0..64_usize, 0..5_u8)
+            .prop_map(|(at, how, which, n)| Step::Answer(at, how, which, n)),
         6 => machine().prop_map(Step::Commit),
         2 => machine().prop_map(Step::Restart),
         2 => machine().prop_map(Step::CopyDisk),
@@ -77,6 +85,7 @@ struct World {
     open: Vec<Vec<EventId>>,
     acknowledged: BTreeSet<EventId>,
     sales: Vec<EventId>,
+    moved: Vec<EventId>,
 }
 
 impl World {
@@ -85,8 +94,8 @@ impl World {
         let epochs = vec![luck.next(), luck.next()];
         let machines = vec![Device::new(1, epochs[0]), Device::new(2, epochs[1])];
         let open = vec![Vec::new(); 2];
-        let (acknowledged, sales) = Default::default();
-        Self { machines, epochs, luck, next_key: 0, open, acknowledged, sales }
+        let (acknowledged, sales, moved) = Default::default();
+        Self { machines, epochs, luck, next_key: 0, open, acknowledged, sales, moved }
     }
 
     fn append(&mut self, at: usize, payload: impl FnOnce(u64) -> Payload) -> EventId {
@@ -120,6 +129,10 @@ impl World {
             Step::Void(at, sale) => {
                 self.reverse(at % count, sale, |key, sale| Payload::SaleVoided(void(key, sale)))
             }
+            Step::Move(at, what, pieces) => self.shift(at % count, what, u64::from(pieces)),
+            Step::Answer(at, how, which, pieces) => {
+                self.answer(at % count, how, which, u64::from(pieces));
+            }
             Step::Commit(at) => self.commit(at % count),
             Step::Restart(at) => {
                 let at = at % count;
@@ -134,6 +147,51 @@ impl World {
             Step::CopyMachine(at) => self.copy(at % count, self.epochs[at % count]),
             Step::Carry(from, to, luck) => self.carry(from % count, to % count, luck),
         }
+    }
+
+    fn shift(&mut self, at: usize, what: u8, pieces: u64) {
+        let place = self.machines[at].replica.own_place(scope());
+        let id = self.append(at, |key| match what % 5 {
+            0 => Payload::GoodsDispatched(dispatch(key, 1 + what % 3, "tea", pieces)),
+            1 => Payload::GoodsSpoiled(spoiled(key, "tea", pieces)),
+            2 => Payload::GoodsReturned(GoodsReturned {
+                key: crate::testing::key(key),
+                at_ms: 0,
+                reference: String::new(),
+                lines: goods(key, "cup", pieces).lines,
+                resaleable: what > 99,
+            }),
+            3 => Payload::GoodsReserved(reserve(key, "tea", pieces)),
+            _ => {
+                let start = (place.epoch, place.seq);
+                Payload::StockCounted(count(key, start, "tea", pieces, i64::from(what) * 10))
+            }
+        });
+        self.moved.push(id);
+    }
+
+    /// Names some movement or sale known there.
+    fn answer(&mut self, at: usize, how: u8, which: usize, pieces: u64) {
+        let replica = &self.machines[at].replica;
+        let all = self.moved.iter().chain(&self.sales);
+        let known: Vec<EventId> =
+            all.filter(|id| replica.event(id).unwrap().is_some()).copied().collect();
+        if known.is_empty() {
+            return;
+        }
+        let named = known[which % known.len()];
+        self.append(at, |key| match how % 6 {
+            0..=2 => {
+                let sku = if how < 200 { "tea" } else { "cup" };
+                Payload::GoodsTakenIn(taking(key, named, sku, pieces))
+            }
+            3 => Payload::ReservationReleased(release(key, named)),
+            4 => Payload::ReservationExpired(ReservationExpired { at_ms: 0, reservation: named }),
+            _ => {
+                let sale = sale(key, "tea", pieces, 100);
+                Payload::SaleCompleted(Sale { reservation: Some(named), ..sale })
+            }
+        });
     }
 
     fn reverse(&mut self, at: usize, sale: usize, payload: impl Fn(u64, EventId) -> Payload) {

@@ -2,13 +2,16 @@
 //!
 //! Each file tests one promise; the tenant that they share is `crate::testing`.
 
+mod arrivals;
 mod books;
 mod commit;
 mod convergence;
 mod findings;
 mod forks;
+mod goods;
 mod heads;
 mod hostile;
+mod own_book;
 mod rebuild;
 mod requests;
 mod risk;

@@ -12,7 +12,7 @@ fn summed(device: &Device) -> crate::projections::sales::Sums {
 
 fn stock(device: &Device) -> i128 {
     let item = crate::books::stock_of(device.disk.as_ref(), scope(), "tea").unwrap();
-    item.map_or(0, |item| item.quantity)
+    item.map_or(0, |item| item.held.on_hand)
 }
 
 #[test]

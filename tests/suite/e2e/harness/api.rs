@@ -24,6 +24,8 @@ pub struct Answer {
     pub status: u16,
     /// The content type.
     pub content: String,
+    /// The hash of the version vector that it holds at, where it says so.
+    pub vector: Option<String>,
     /// Whether the daemon says that it gave this answer before.
     pub replayed: bool,
     /// The body; null where it is no JSON.
@@ -62,8 +64,9 @@ impl Api {
         let status = response.status().as_u16();
         let replayed = header("idempotent-replayed").as_deref() == Some("true");
         let content = header("content-type").unwrap_or_default();
+        let vector = header("tentpole-vector");
         let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
-        Ok(Answer { status, content, replayed, body })
+        Ok(Answer { status, content, vector, replayed, body })
     }
 
     /// Writes once under a key, and gives whatever came back.

@@ -1,8 +1,6 @@
 //! The read calls about findings.
 
 use axum::extract::{FromRef, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use engine::books;
 use engine::books::findings::{Stated, Which};
 use engine::hash::Hash;
@@ -10,26 +8,30 @@ use engine::ids::Scope;
 use engine::projections::findings::Rule;
 use engine::store::{Read, ReadError};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::{Library, reading};
+use super::{Library, View};
 use crate::access::{Access, Caller};
+use crate::answer::At;
 use crate::extract::{Path, Query};
 use crate::limits::FINDINGS_PAGE_MAX;
+use crate::openapi::Routes;
 use crate::problem::Problem;
 
 /// A page of findings.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct FindingsPage {
     /// The hash of the version vector that it holds at.
     pub vector: String,
     /// The findings, by id.
     pub findings: Vec<FindingEntry>,
     /// Where the next page begins.
+    #[schema(value_type = Option<String>)]
     pub next: Option<Hash>,
 }
 
 /// One finding, with the vector that it holds at.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct FindingPage {
     /// The hash of the version vector that it holds at.
     pub vector: String,
@@ -38,11 +40,13 @@ pub struct FindingPage {
 }
 
 /// A finding, as the API states it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FindingEntry {
     /// The same on every replica.
+    #[schema(value_type = String)]
     pub id: Hash,
     /// What is wrong.
+    #[schema(value_type = String)]
     pub rule: Rule,
     /// Whose books it is in.
     pub scope: String,
@@ -59,7 +63,7 @@ pub struct FindingEntry {
 }
 
 /// An event that proves a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EvidenceEntry {
     /// The event.
     pub event: String,
@@ -87,16 +91,16 @@ impl From<Stated> for FindingEntry {
 }
 
 /// The routes of these calls.
-pub fn routes<S>() -> Router<S>
+pub fn routes<S>() -> Routes<S>
 where
     S: Clone + Send + Sync + 'static,
     Access: FromRef<S>,
     Library: FromRef<S>,
 {
-    Router::new().route("/v1/findings", get(findings)).route("/v1/findings/{id}", get(finding))
+    Routes::default().call(__path_findings, findings).call(__path_finding, finding)
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum StateQuery {
     #[default]
@@ -105,58 +109,72 @@ enum StateQuery {
     All,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct FindingsQuery {
+    /// Which ones; the open ones if left out
     #[serde(default)]
+    #[param(inline)]
     state: StateQuery,
+    /// Begins after this finding: `next` of the page before
+    #[param(value_type = Option<String>)]
     after: Option<Hash>,
+    /// Findings in the page; 200 if left out, and at most
+    #[param(minimum = 0)]
     limit: Option<usize>,
 }
 
+/// What does not fit together, until somebody settles it
+#[utoipa::path(get, path = "/v1/findings", tag = "books", params(FindingsQuery),
+    responses((status = 200, body = FindingsPage)))]
 async fn findings(
     _: Caller,
     State(library): State<Library>,
     Query(query): Query<FindingsQuery>,
-) -> Result<Json<FindingsPage>, Problem> {
+) -> Result<At<FindingsPage>, Problem> {
     let limit = query.limit.unwrap_or(FINDINGS_PAGE_MAX).clamp(1, FINDINGS_PAGE_MAX);
     let which = match query.state {
         StateQuery::Open => Which::Open,
         StateQuery::Settled => Which::Settled,
         StateQuery::All => Which::All,
     };
-    reading(library, move |store, _| {
+    let read = move |view: &View<'_>| {
         let mut found = Vec::new();
-        for scope in scopes(store)? {
+        for scope in scopes(view.store)? {
             let after = query.after.as_ref();
-            found.extend(books::findings::findings(store, scope, which, after, limit)?);
+            found.extend(books::findings::findings(view.store, scope, which, after, limit)?);
         }
         found.sort_by_key(|stated| stated.id);
         found.truncate(limit);
         let next = (found.len() == limit).then(|| found.last().map(|stated| stated.id)).flatten();
         let findings = found.into_iter().map(FindingEntry::from).collect();
-        let vector = books::vector(store)?.hash().to_string();
-        Ok(FindingsPage { vector, findings, next })
-    })
-    .await
+        Ok(FindingsPage { vector: view.vector.to_string(), findings, next })
+    };
+    library.read(read).await
 }
 
+/// One finding, with the events that prove it
+#[utoipa::path(get, path = "/v1/findings/{id}", tag = "books",
+    params(("id" = String, Path, description = "the finding")),
+    responses((status = 200, body = FindingPage)))]
 async fn finding(
     _: Caller,
     State(library): State<Library>,
     Path(id): Path<Hash>,
-) -> Result<Json<FindingPage>, Problem> {
-    let found = reading(library, move |store, _| {
-        let vector = books::vector(store)?.hash().to_string();
-        for scope in scopes(store)? {
-            if let Some(stated) = books::findings::finding(store, scope, &id)? {
+) -> Result<At<FindingPage>, Problem> {
+    let found = library.read(move |view| {
+        for scope in scopes(view.store)? {
+            if let Some(stated) = books::findings::finding(view.store, scope, &id)? {
+                let vector = view.vector.to_string();
                 return Ok(Some(FindingPage { vector, finding: stated.into() }));
             }
         }
         Ok(None)
     });
+    let At { vector, body } = found.await?;
     let missing = || Problem::not_found(format!("finding {id} is not known here"));
-    found.await?.0.map(Json).ok_or_else(missing)
+    body.map(|body| At { vector, body }).ok_or_else(missing)
 }
 
 /// The merchants', and the tenant's own for false documents.

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Shows that the tests find bugs: plants each one of tests/planted in a copy of the sources, runs
+# the test that is named to catch it, and prints a table. Exit 0 only if every bug is caught, and
+# every named test passes without it. Arguments name some of the bugs; none means all.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/env.sh
+
+copy="$TENTPOLE_CACHE/planted"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
+export CARGO_TERM_PROGRESS_WHEN=never RUST_BACKTRACE=0
+# What a planted bug made a property test write down must not outlive it.
+export PROPTEST_DISABLE_FAILURE_PERSISTENCE=1
+
+field() {
+    sed -n "s/^$2: //p" "$1" | head -n1
+}
+
+# Runs the test that catches a bug; its output goes to a file.
+run() {
+    local package test
+    read -r package test <<<"$(field "$1" 'Caught by')"
+    (cd "$copy" && cargo test --quiet --locked -p "$package" --all-features --lib -- --exact "$test") \
+        >"$copy.log" 2>&1
+}
+
+patches=(tests/planted/*.patch)
+if [ "$#" -gt 0 ]; then
+    patches=()
+    for name in "$@"; do patches+=("tests/planted/${name%.patch}.patch"); done
+fi
+
+rm -rf "$copy"
+mkdir -p "$copy"
+git ls-files -z | xargs -0 cp --parents -t "$copy"
+failed=0
+printf '%-28s %-8s %s\n' bug result 'caught by'
+for patch in "${patches[@]}"; do
+    name=$(basename "$patch" .patch)
+    if ! run "$patch"; then
+        result='BROKEN without it' && failed=1
+    elif ! patch --quiet --directory "$copy" --strip 1 <"$patch"; then
+        result='DOES NOT APPLY' && failed=1
+    else
+        # A bug that does not compile proves nothing.
+        if run "$patch"; then
+            result=MISSED && failed=1
+        elif grep -q 'test result: FAILED' "$copy.log"; then
+            result=caught
+        else
+            result='DOES NOT BUILD' && failed=1
+        fi
+        patch --quiet --directory "$copy" --strip 1 --reverse <"$patch"
+    fi
+    printf '%-28s %-8s %s\n' "$name" "$result" "$(field "$patch" 'Caught by')"
+done
+rm -rf "$copy" "$copy.log"
+exit "$failed"
