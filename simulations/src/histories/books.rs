@@ -314,9 +314,10 @@ fn rights_agree(store: &dyn Read, scope: Scope, books: &Books) -> anyhow::Result
     same("open requests", &ours, &reference)?;
     let transit = books::rights::in_transit(store, scope, usize::MAX)?;
     let ours = transit.iter().map(|it| (it.event, Some(wish(it)))).collect();
-    let unclaimed = books.grants.iter().filter(|(_, it)| {
-        it.accepted.is_empty() && it.returned.is_empty() && it.quantity > 0
-    });
+    let unclaimed = books
+        .grants
+        .iter()
+        .filter(|(_, it)| it.accepted.is_empty() && it.returned.is_empty() && it.quantity > 0);
     let unclaimed =
         unclaimed.map(|(id, it)| (*id, Some((it.to, it.giver, it.sku.clone(), it.quantity))));
     same("grants on the way", &ours, &unclaimed.collect())

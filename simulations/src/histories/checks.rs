@@ -52,7 +52,7 @@ impl World {
             let reference = self.reference(at, scope)?;
             let machine = &self.machines[at];
             let compared = books::agree(&machine.replica, scope, &reference)
-                .with_context(|| format!("the books of {}", machine.name))?;
+                .with_context(|| format!("the books of {} in {scope}", machine.name))?;
             self.seen.compared += compared;
             conserved::check(self, at, scope, &reference)?;
         }
@@ -66,7 +66,11 @@ impl World {
         for at in 0..self.machines.len() {
             let machine = &self.machines[at];
             let name = machine.name.clone();
-            ensure!(self.events(at)? == all, "{name} holds other events than {}", self.machines[0].name);
+            ensure!(
+                self.events(at)? == all,
+                "{name} holds other events than {}",
+                self.machines[0].name
+            );
             ensure!(
                 machine.replica.vector() == self.machines[0].replica.vector(),
                 "{name} is at another place than {}",

@@ -52,8 +52,8 @@ fn money(ledger: &[&Fact], books: &Books) -> anyhow::Result<()> {
     let mut cash: BTreeMap<Currency, i128> = BTreeMap::new();
     for ((_, _, currency, kind), row) in &books.tenders {
         if *kind == TenderName::Cash {
-            *cash.entry(*currency).or_default() += row.amount - row.change - row.refunded
-                - (row.voided - row.voided_change);
+            *cash.entry(*currency).or_default() +=
+                row.amount - row.change - row.refunded - (row.voided - row.voided_change);
         }
     }
     for ((_, _, _, currency), drawer) in &books.drawers {

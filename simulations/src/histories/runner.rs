@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use anyhow::Context;
 use proptest::strategy::Strategy;
-use proptest::test_runner::{
-    Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner,
-};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use serde::Serialize;
 
 use super::steps::{self, History};
@@ -90,7 +88,8 @@ pub fn sweep(seeds: Range<u64>, mut done: impl FnMut(&Report)) -> Report {
     for seed in seeds {
         let ran = std::cell::RefCell::new(Report::default());
         let result = runner(seed).run(&steps::histories(STEPS_MAX), |history| {
-            let report = run(&history).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
+            let report =
+                run(&history).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
             *ran.borrow_mut() = report;
             Ok(())
         });

@@ -129,8 +129,6 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Histories of up to `length` steps.
 pub fn histories(length: usize) -> impl Strategy<Value = History> {
-    let flavour =
-        prop_oneof![1 => Just(Flavour::Plain), 1 => Just(Flavour::Honest), 2 => Just(Flavour::Lying)];
-    (flavour, vec(step(), 1..length))
-        .prop_map(|(flavour, steps)| History { flavour, steps })
+    let flavour = prop_oneof![1 => Just(Flavour::Plain), 1 => Just(Flavour::Honest), 2 => Just(Flavour::Lying)];
+    (flavour, vec(step(), 1..length)).prop_map(|(flavour, steps)| History { flavour, steps })
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use engine::event::Payload;
 use engine::ids::{DeviceId, Epoch, EventId, MerchantId, Scope};
+use engine::keys;
 use engine::log::segment::Codec;
 use engine::log::vector::VersionVector;
-use engine::keys;
 use engine::sign::Keypair;
 use engine::store::{Batch, Store};
 
@@ -124,7 +124,10 @@ impl World {
             }
             Step::Commit(at) => self.commit(at % count),
             Step::Crash(at, kept) => {
-                self.tell(at % count, &format!("loses power, {kept} batches on their way are kept"));
+                self.tell(
+                    at % count,
+                    &format!("loses power, {kept} batches on their way are kept"),
+                );
                 let epoch = self.next_epoch();
                 self.machines[at % count].crash(kept.into(), epoch)
             }

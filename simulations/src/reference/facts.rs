@@ -1,7 +1,7 @@
 //! The events that a replica holds, as the reference looks at them.
 
-use engine::event::{Event, Payload, Refund, Void};
 use engine::event::sale::Sale;
+use engine::event::{Event, Payload, Refund, Void};
 use engine::hash::Hash;
 use engine::ids::{DeviceId, EventId, Lane, Log, Scope};
 
@@ -48,8 +48,10 @@ impl<'a> Facts<'a> {
     /// Sorts `all` out.
     pub fn new(scope: Scope, all: &'a [Fact]) -> Self {
         let of = |scope: Scope, lane: Lane| -> Vec<&'a Fact> {
-            let mut out: Vec<&Fact> =
-                all.iter().filter(|fact| fact.log.scope == scope && fact.log.lane == lane).collect();
+            let mut out: Vec<&Fact> = all
+                .iter()
+                .filter(|fact| fact.log.scope == scope && fact.log.lane == lane)
+                .collect();
             out.sort_by_key(|fact| fact.id);
             out.dedup_by_key(|fact| fact.id);
             out

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::authority::{Forfeit, Grant, Revocation};
 use engine::event::Payload;
-use engine::event::sale::Key;
+use engine::event::sale::{Key, KeyNumber};
 use engine::hash::Hash;
 use engine::ids::{DeviceId, EventId, Log};
 
@@ -67,9 +67,14 @@ impl Subject {
             Self::Event(id) => event_bytes(id),
             Self::Reference(id, kind) => [event_bytes(id).as_slice(), &kind.to_be_bytes()].concat(),
             Self::Key(log, key) => {
-                let mut out = log.id().0.to_vec();
-                out.extend(engine::event::codec::encode(key).unwrap_or_default());
-                out
+                let (tag, number) = match &key.number {
+                    KeyNumber::Counter(counter) => (0_u8, counter.to_be_bytes().to_vec()),
+                    KeyNumber::Text(text) => (1, text.as_bytes().to_vec()),
+                };
+                let length = |bytes: &[u8]| (bytes.len() as u32).to_be_bytes();
+                let till = key.till.as_bytes();
+                let (till_length, number_length) = (length(till), length(&number));
+                [&log.id().0, &till_length[..], till, &[tag], &number_length, &number].concat()
             }
             Self::Fork(log, parent) => {
                 let mut hasher = blake3::Hasher::new_derive_key("tentpole v1 fork");
@@ -81,7 +86,9 @@ impl Subject {
             }
             Self::Day(device, at) => [&device.0, day(at).as_slice()].concat(),
             Self::Rights(sku, device) => [text(sku).as_slice(), &device.0].concat(),
-            Self::Clock(device, till, at) => [&device.0, text(till).as_slice(), &day(at)].concat(),
+            Self::Clock(device, till, at) => {
+                [&device.0, till.as_bytes(), &at.to_be_bytes()].concat()
+            }
         }
     }
 }
@@ -175,8 +182,7 @@ fn reversals(facts: &Facts<'_>, found: &mut Found) {
             beyond |= line.is_none() || sums.0 > sold.0 || sums.1 > sold.1;
         }
         if beyond || !refunds.is_empty() && !voids.is_empty() {
-            let mut evidence = Evidence::from([fact.id]);
-            evidence.extend(refunds.iter().map(|(fact, _)| fact.id));
+            let mut evidence: Evidence = refunds.iter().map(|(fact, _)| fact.id).collect();
             evidence.extend(voids.iter().map(|fact| fact.id));
             put(found, Rule::OverRefund, Subject::Event(fact.id), evidence, money, quantity);
         }
@@ -337,7 +343,8 @@ fn overdrawn(
     let mut latest: Vec<EventId> = latest.into_values().collect();
     latest.sort_by_key(|id| std::cmp::Reverse((id.seq, *id)));
     let mut evidence: Evidence = latest.into_iter().take(LATEST).collect();
-    let taken = |it: &Forfeit| it.device == *device && it.lines.iter().any(|(of, q)| of == sku && *q > 0);
+    let taken =
+        |it: &Forfeit| it.device == *device && it.lines.iter().any(|(of, q)| of == sku && *q > 0);
     let mut took: Vec<EventId> =
         forfeits.iter().filter(|(_, it)| taken(it)).map(|(id, _)| *id).collect();
     took.sort_unstable();

@@ -111,10 +111,10 @@ pub(super) fn amount(sale: &Sale) -> i128 {
     sale.lines.iter().map(|line| i128::from(line.amount)).sum()
 }
 
-/// What was handed over beyond amounts and tip. It is given in cash, and never negative.
+/// What was handed over less amounts and tip, given in cash. Below zero where a sale lies.
 pub(super) fn change(sale: &Sale) -> i128 {
     let tendered: i128 = sale.tenders.iter().map(|tender| i128::from(tender.amount)).sum();
-    (tendered - amount(sale) - i128::from(sale.tip)).max(0)
+    tendered - amount(sale) - i128::from(sale.tip)
 }
 
 pub(super) fn cash(tenders: &[Tender]) -> i128 {

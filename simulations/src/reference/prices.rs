@@ -93,9 +93,8 @@ pub(super) fn fold(facts: &Facts<'_>, controls: &BTreeSet<DeviceId>, books: &mut
 }
 
 fn judge(name: &Hash, parts: u16, pieces: &[&BundlePublished]) -> Verdict {
-    let contradicts = |a: &BundlePublished| {
-        pieces.iter().any(|b| a.part == b.part && a.prices != b.prices)
-    };
+    let contradicts =
+        |a: &BundlePublished| pieces.iter().any(|b| a.part == b.part && a.prices != b.prices);
     if parts == 0 || pieces.iter().any(|piece| is_spoilt(piece) || contradicts(piece)) {
         return Verdict::False;
     }

@@ -104,7 +104,11 @@ pub(super) fn fold(facts: &Facts<'_>, controls: &BTreeSet<DeviceId>, books: &mut
         let (to, quantity) = credit(grant);
         let Some(to) = to else { continue };
         let balance = books.balances.entry((grant.sku.clone(), to)).or_default();
-        if grant.accepted.is_empty() { balance.returned += quantity } else { balance.accepted += quantity }
+        if grant.accepted.is_empty() {
+            balance.returned += quantity
+        } else {
+            balance.accepted += quantity
+        }
     }
     for (_, forfeit) in forfeits(facts, controls) {
         for (sku, quantity) in &forfeit.lines {

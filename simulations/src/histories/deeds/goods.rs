@@ -14,13 +14,10 @@ use engine::ids::Lane;
 pub fn receive(scene: &Scene<'_>) -> Vec<Told> {
     let lines = scene.lines();
     let words = format!("receives {}", list(&lines));
-    let promised: Vec<_> = lines.iter().filter(|line| line.sku != super::SKUS[0]).cloned().collect();
-    let received = GoodsReceived {
-        key: scene.key(),
-        at_ms: scene.at_ms(),
-        reference: String::new(),
-        lines,
-    };
+    let promised: Vec<_> =
+        lines.iter().filter(|line| line.sku != super::SKUS[0]).cloned().collect();
+    let received =
+        GoodsReceived { key: scene.key(), at_ms: scene.at_ms(), reference: String::new(), lines };
     let mut out = scene.ledger(Payload::GoodsReceived(received), words);
     if !promised.is_empty() {
         let words = format!("mints rights to {}", list(&promised));

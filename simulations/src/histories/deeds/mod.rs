@@ -145,7 +145,11 @@ impl Scene<'_> {
     fn key(&self) -> Key {
         let reuses = self.lie && self.deed.twist % 5 == 4;
         let number = if reuses { u64::from(self.deed.aim % 4) } else { self.number };
-        Key { till: self.till(), number: KeyNumber::Counter(number) }
+        // What prints alike is not the same key.
+        let text = self.lie && self.bit(13);
+        let number = KeyNumber::Counter(number);
+        let number = if text { KeyNumber::Text(number.to_string()) } else { number };
+        Key { till: self.till(), number }
     }
 
     fn bit(&self, at: u32) -> bool {

@@ -88,7 +88,7 @@ fn distort(scene: &Scene<'_>, sale: &mut Sale) {
         4 => sale.accepted_offline = vec![0, 0, 1, 9],
         5 => sale.tenders.truncate(0),
         6 => sale.tip = i64::MIN,
-        7 => sale.tenders[0].amount = i64::MIN,
+        7 => sale.tenders.iter_mut().for_each(|tender| tender.amount = i64::MIN),
         8 => sale.lines.truncate(0),
         9 => sale.offset_minutes = i16::MIN,
         10 => sale.promised = vec![1],
@@ -103,8 +103,9 @@ fn refundable(scene: &Scene<'_>) -> Option<(EventId, Sale, u64, i64)> {
         let Payload::SaleCompleted(sale) = &fact.event.payload else { continue };
         let reversal = scene.books.reversals.get(&fact.id).cloned().unwrap_or_default();
         let (quantity, amount) = reversal.lines.get(&0).copied().unwrap_or_default();
-        let left = i128::from(sale.lines[0].quantity) - quantity;
-        let worth = i128::from(sale.lines[0].amount) - amount;
+        let Some(first) = sale.lines.first() else { continue };
+        let left = i128::from(first.quantity) - quantity;
+        let worth = i128::from(first.amount) - amount;
         if let (Ok(left), Ok(worth)) = (u64::try_from(left), i64::try_from(worth))
             && !reversal.voided
             && left > 0
@@ -221,10 +222,7 @@ pub fn close_shift(scene: &Scene<'_>) -> Vec<Told> {
     let expected = if scene.bit(4) { counted } else { PRICE };
     let words = format!("closes {}: {counted} counted, {expected} expected", scene.call(&shift));
     let (key, at_ms) = (scene.key(), scene.at_ms());
-    scene.ledger(
-        Payload::ShiftClosed(ShiftClosed { key, at_ms, shift, counted, expected }),
-        words,
-    )
+    scene.ledger(Payload::ShiftClosed(ShiftClosed { key, at_ms, shift, counted, expected }), words)
 }
 
 pub fn close_day(scene: &Scene<'_>) -> Vec<Told> {

@@ -148,7 +148,9 @@ fn lying_document(scene: &Scene<'_>) -> (Payload, &'static str) {
     let proof = ForkProof { log, parent: Tip::ROOT, a: side(), b: side() };
     match (document, scene.deed.aim % 3) {
         (Ok(document), 0) => (Payload::GrantIssued(document), "passes a forfeit for a grant"),
-        (Ok(document), 1) => (Payload::DeviceRevoked(document), "passes a forfeit for a revocation"),
+        (Ok(document), 1) => {
+            (Payload::DeviceRevoked(document), "passes a forfeit for a revocation")
+        }
         _ => (Payload::ForkProven(Box::new(proof)), "states a proof that proves nothing"),
     }
 }
@@ -158,4 +160,3 @@ pub fn unknown(scene: &Scene<'_>) -> Vec<Told> {
     let unknown = Unknown { kind: 4, version: 99, body };
     scene.ledger(Payload::Unknown(unknown), "states what nobody knows yet".to_owned())
 }
-

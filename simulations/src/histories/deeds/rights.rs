@@ -25,10 +25,7 @@ pub fn request(scene: &Scene<'_>) -> Vec<Told> {
     let (giver, sku, quantity) = (scene.other(), scene.sku(), scene.quantity());
     let words = format!("asks {} for rights to {} {sku}", scene.name(&giver), pieces(quantity));
     let key = scene.bit(4).then(|| scene.key());
-    scene.ledger(
-        Payload::RightsRequested(RightsRequested { key, giver, sku, quantity }),
-        words,
-    )
+    scene.ledger(Payload::RightsRequested(RightsRequested { key, giver, sku, quantity }), words)
 }
 
 pub fn grant(scene: &Scene<'_>) -> Vec<Told> {
@@ -52,10 +49,7 @@ pub fn grant(scene: &Scene<'_>) -> Vec<Told> {
     }
     let words = format!("grants {} rights to {} {sku}", scene.name(&to), pieces(quantity));
     let key = scene.bit(4).then(|| scene.key());
-    scene.ledger(
-        Payload::RightsGranted(RightsGranted { key, request, to, sku, quantity }),
-        words,
-    )
+    scene.ledger(Payload::RightsGranted(RightsGranted { key, request, to, sku, quantity }), words)
 }
 
 /// A grant to claim, with the item and quantity to name: honestly one to this device that is not
