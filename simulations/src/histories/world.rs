@@ -242,7 +242,7 @@ impl World {
             let number = self.past.len() + 1;
             self.tell(at, &format!("{} (#{number})", told.words));
             self.seen.causes.insert(id, held.clone());
-            self.past.push(Past { id, payload: told.payload, device: self.machines[at].device() });
+            self.past.push(Past { id, payload: told.payload });
         }
         Ok(())
     }

@@ -32,8 +32,6 @@ pub struct Past {
     pub id: EventId,
     /// What it states.
     pub payload: Payload,
-    /// Who wrote it.
-    pub device: DeviceId,
 }
 
 /// A fact to append.

@@ -128,7 +128,7 @@ pub fn refund(scene: &Scene<'_>) -> Vec<Told> {
         let Some((id, sale, left, worth)) = refundable(scene) else { return Vec::new() };
         let all = scene.bit(1);
         let quantity = if all { left } else { left.div_ceil(2) };
-        let amount = if all { worth } else { (worth + 1) / 2 };
+        let amount = if all { worth } else { worth - worth / 2 };
         let line = RefundLine { line: 0, sku: sale.lines[0].sku.clone(), quantity, amount };
         let restored = if sale.promised.contains(&0) { vec![0] } else { Vec::new() };
         (id, vec![line], restored, sale.currency)
