@@ -10,7 +10,9 @@
 
 pub mod bench;
 pub mod escrow;
+pub mod histories;
 pub mod market;
 pub mod protocol;
+pub mod reference;
 pub mod replay;
 pub mod sales;

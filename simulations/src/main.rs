@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use shell::Exit;
 use tentpole_simulations::protocol::scenario::{self, Night};
-use tentpole_simulations::{bench, escrow, market, replay};
+use tentpole_simulations::{bench, escrow, histories, market, replay};
 
 /// Runs Tentpole in made-up and in real markets, and checks every cent.
 ///
@@ -41,6 +41,15 @@ enum Command {
         seeds: Range<u64>,
         #[command(flatten)]
         night: NightFlags,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run generated histories, one for each seed, and compare all books with a second fold
+    Histories {
+        /// FIRST..END, END not included
+        #[arg(long, default_value = "0..1000", value_parser = seeds)]
+        seeds: Range<u64>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -121,6 +130,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run { seed, night, json } => run(night.night(seed), json),
         Command::Sweep { seeds, night, json } => sweep(seeds, night, json),
+        Command::Histories { seeds, json } => many_histories(seeds, json),
         Command::Market { options, json } => sell_all(&options, json),
         Command::Escrow { options, json } => promise(&options, json),
         Command::Replay(options) => replay::command(options).await,
@@ -150,9 +160,7 @@ fn run(night: Night, json: bool) -> anyhow::Result<()> {
 }
 
 fn sweep(seeds: Range<u64>, night: NightFlags, json: bool) -> anyhow::Result<()> {
-    let bar = ProgressBar::new(seeds.end - seeds.start);
-    let style = "{bar:40} {pos}/{len} seeds, {eta} left";
-    bar.set_style(ProgressStyle::with_template(style)?);
+    let bar = progress(&seeds)?;
     let (mut failed, mut slowest) = (Vec::new(), 0);
     for seed in seeds.clone() {
         match scenario::run(night.night(seed)) {
@@ -172,6 +180,40 @@ fn sweep(seeds: Range<u64>, night: NightFlags, json: bool) -> anyhow::Result<()>
         println!("{run} seeds, {} failed; slowest convergence {slowest} ms", failed.len());
     }
     anyhow::ensure!(failed.is_empty(), "failing seeds: {failed:?}; `run --seed N` shows one");
+    Ok(())
+}
+
+fn progress(seeds: &Range<u64>) -> anyhow::Result<ProgressBar> {
+    let bar = ProgressBar::new(seeds.end - seeds.start);
+    let style = "{bar:40} {pos}/{len} seeds, {eta} left";
+    bar.set_style(ProgressStyle::with_template(style)?);
+    Ok(bar)
+}
+
+fn many_histories(seeds: Range<u64>, json: bool) -> anyhow::Result<()> {
+    let bar = progress(&seeds)?;
+    let report = histories::sweep(seeds, |so_far| {
+        bar.set_position(so_far.histories);
+    });
+    bar.finish_and_clear();
+    if json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        for failure in &report.failed {
+            println!("seed {}:\n{}\n{}\n", failure.seed, failure.story, failure.history);
+        }
+        println!(
+            "{} histories, {} failed; {} events; {} projections seen twice at one vector, {} \
+             compared with the reference",
+            report.histories,
+            report.failed.len(),
+            report.events,
+            report.equal,
+            report.compared
+        );
+    }
+    let seeds: Vec<u64> = report.failed.iter().map(|failure| failure.seed).collect();
+    anyhow::ensure!(seeds.is_empty(), "failing seeds: {seeds:?}; the story of each is above");
     Ok(())
 }
 

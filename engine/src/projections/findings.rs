@@ -162,18 +162,19 @@ fn judge_key(books: &mut dyn Books, origin: &Origin, event: &Event) -> Result<()
     if bearers.len() < 2 {
         return Ok(());
     }
-    let (mut sum, mut largest) = (0, 0);
+    let mut stakes = Vec::new();
     for bearer in &bearers {
         let stake = books.event(bearer)?.map_or(0, |(_, event)| event.payload.stake());
-        sum += i128::from(stake);
-        largest = largest.max(i128::from(stake));
+        stakes.push(i128::from(stake));
     }
+    let largest = stakes.iter().max().copied().unwrap_or(0);
     let rule = Rule::KeyDoubled;
     let number = key.number.to_string();
-    let subject = [&origin.id.log.0, key.till.as_bytes(), &[0], number.as_bytes()].concat();
+    // As in the bearer's row: a counter and the text that it prints as are two keys.
+    let subject = &keys::bearers(&origin.id.log, key).0[1..];
     let mut finding = Finding::new(rule, format!("{} {number}", key.till), bearers);
-    finding.money = sum - largest;
-    put(books, origin.log.scope, rule, &subject, Some(finding))
+    finding.money = stakes.iter().sum::<i128>() - largest;
+    put(books, origin.log.scope, rule, subject, Some(finding))
 }
 
 /// A sale whose till and stall disagree by days about the time: one of the clocks is wrong, and the
