@@ -112,7 +112,11 @@ fn goods_moved(lines: &[GoodsLine], sign: i128, moves: Moves<'_>) -> Result<(), 
 /// Adds to the stock of the stall that the event came from.
 fn add(books: &mut dyn Books, origin: &Origin, sku: &str, more: Held) -> Result<(), ReadError> {
     let key = key(origin.log.scope, sku, &origin.log.device);
-    super::update(books, key, |held: &mut Held| *held += more)
+    let mut held: Held = super::read(books.row(&key)?)?;
+    held += more;
+    // What is sold out stays in the book, for people to see.
+    let row = codec::encode(&held).map_err(|error| ReadError::Device(error.to_string()))?;
+    books.set_row(key, Some(row))
 }
 
 fn set_aside(
@@ -201,7 +205,8 @@ pub fn rows_after(scope: Scope, sku: &str) -> Range {
 pub fn read(key: &[u8], value: &[u8]) -> Option<(String, DeviceId, Held)> {
     let (_, _, rest) = keys::read_row(key)?;
     let (rest, device) = rest.split_last_chunk::<32>()?;
-    let sku = rest.strip_suffix(&[0])?;
+    // Marks of undone sales begin with 0, as no SKU does.
+    let sku = rest.strip_suffix(&[0]).filter(|sku| !sku.starts_with(&[0]))?;
     let held = codec::decode("a stock row", value).ok()?;
     Some((String::from_utf8(sku.to_vec()).ok()?, DeviceId(*device), held))
 }

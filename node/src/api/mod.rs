@@ -195,7 +195,7 @@ async fn write<E: Env, A: Serialize>(
 }
 
 async fn written<E: Env>(api: &Api<E>, request: Request) -> Result<Written, Problem> {
-    match ask(api, Call::Write(request)).await? {
+    match ask(api, Call::Write(Box::new(request))).await? {
         Answer::Written(written) => Ok(written),
         other => Err(unexpected(&other)),
     }

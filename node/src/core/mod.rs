@@ -62,7 +62,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub enum Call {
     /// State a fact for a till.
-    Write(Request),
+    Write(Box<Request>),
     /// Edit the catalogue.
     EditCatalogue(Vec<ItemEdit>),
     /// Settle late changes of closed seasons of the catalogue.
@@ -368,7 +368,7 @@ impl Core for Stall {
 
     fn handle_call(&mut self, id: CallId, call: Call, now: Now) {
         let answer = match call {
-            Call::Write(request) => self.write(request, now).map(Answer::Written),
+            Call::Write(request) => self.write(*request, now).map(Answer::Written),
             Call::EditCatalogue(items) => self.edit_catalogue(&items, now).map(Answer::Changed),
             Call::SettleLate(late, settlement) => {
                 self.settle_late(&late, settlement, now).map(Answer::Changed)

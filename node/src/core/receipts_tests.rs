@@ -86,7 +86,7 @@ impl Shop {
     fn ask(&mut self, request: Request) {
         self.calls += 1;
         self.waiting.insert(self.calls, request.key().clone());
-        self.stall.handle_call(CallId(self.calls), Call::Write(request), NOW);
+        self.stall.handle_call(CallId(self.calls), Call::Write(Box::new(request)), NOW);
     }
 
     /// Writes what is open to the disk, and hears the answers.

@@ -168,7 +168,7 @@ mod tests {
         movement: Movement,
         now: Now,
     ) -> Result<EventId, CallError> {
-        stall.handle_call(CallId(1), Call::Write(Request::Goods(movement)), now);
+        stall.handle_call(CallId(1), Call::Write(Box::new(Request::Goods(movement))), now);
         commit(stall, disk, now);
         match stall.poll_answer() {
             Some((_, Answer::Written(written))) => Ok(written.id),

@@ -140,7 +140,7 @@ async fn settle<E: Env>(
     Posted { visitor, form }: Posted<SettleForm>,
 ) -> Result<Response, PageProblem> {
     let request = Request::Settle(form.into_event(&visitor.0)?);
-    match ask(&pages.api, Call::Write(request)).await? {
+    match ask(&pages.api, Call::Write(Box::new(request))).await? {
         Answer::Written(_) => Ok(Redirect::to("/#findings").into_response()),
         other => Err(unexpected(&other).into()),
     }

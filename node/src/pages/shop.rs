@@ -77,7 +77,7 @@ pub(super) async fn sell<E: Env>(
     let body: SaleBody = parse_json(sale.as_bytes())?;
     let number = KeyNumber::parse(&key);
     let request = body.into_request(Key { till: visitor.0.till().to_owned(), number })?;
-    match ask(&pages.api, Call::Write(request)).await {
+    match ask(&pages.api, Call::Write(Box::new(request))).await {
         Ok(Answer::Written(written)) => {
             let again = if written.replayed { "?again=1" } else { "" };
             Ok(Redirect::to(&format!("/sold/{}{again}", written.id)).into_response())

@@ -256,7 +256,7 @@ impl World {
         self.next_call += 1;
         let id = CallId(self.next_call);
         self.asked.insert((host, run, id), request.clone());
-        stall.handle_call(id, Call::Write(request), now);
+        stall.handle_call(id, Call::Write(Box::new(request)), now);
         self.pump(host)
     }
 

@@ -166,7 +166,9 @@ impl PlainBooks {
                 1 => {
                     // Marks of undone sales stand beside the rows, here and below.
                     let Some((sku, stall, held)) = stock::read(&key, &value) else { continue };
-                    books.stock.insert((sku, stall), (held.on_hand, held.reserved));
+                    if held != stock::Held::default() {
+                        books.stock.insert((sku, stall), (held.on_hand, held.reserved));
+                    }
                 }
                 2 => {
                     let Some(day) = sales::read(&key, &value) else { continue };
