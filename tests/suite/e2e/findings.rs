@@ -13,11 +13,13 @@ async fn refund(stall: &Stall, key: &str, sale: &Value) {
     stall.till().must_write("/v1/refunds", key, &body).await;
 }
 
-/// The open findings, once there are so many.
+/// The open findings about refunds, once there are so many. The sales of these tests are of 2017,
+/// which is a finding too.
 async fn open(daemon: &Daemon, count: usize) -> Vec<Value> {
     eventually("findings", async || {
         let page = daemon.api().get("/v1/findings").await;
-        let found = page["findings"].as_array().cloned().unwrap_or_default();
+        let mut found = page["findings"].as_array().cloned().unwrap_or_default();
+        found.retain(|finding| finding["rule"] == "over-refund");
         if found.len() == count { Ok(found) } else { Err(format!("{page}")) }
     })
     .await
@@ -58,7 +60,8 @@ async fn a_sale_refunded_at_two_stalls_apart_is_found_everywhere_and_settled_onc
         let settled = daemon.api().get("/v1/findings?state=settled").await;
         assert_eq!(settled["findings"][0]["id"], id);
         let words = daemon.ask(&["findings", "list", "--all"]).await;
-        assert_eq!(words["findings"][0]["open"], false);
+        let all = words["findings"].as_array().expect("a list");
+        assert!(all.iter().any(|finding| finding["id"] == id && finding["open"] == false));
     }
     let resolved: Vec<Value> = market
         .events()

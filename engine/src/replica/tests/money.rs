@@ -208,7 +208,7 @@ impl Plain {
                 self.off.extend(evidence.into_iter().map(|id| (id, money)));
             }
             Rule::BadReference => {
-                self.bad.insert(subject, evidence);
+                self.bad.entry(subject).or_default().extend(evidence);
             }
             _ => {}
         }

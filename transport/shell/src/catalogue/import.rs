@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_csv_file_is_read_by_its_header() {
         let text = "sku, name, name.de, price, withdrawn, gtin\n\
-                    tea, \"Tea, green\", Tee, 199, , 96385074\n\
+                    tea,\"Tea, green\",Tee, 199, , 96385074\n\
                     cup,,,,true,\n";
         let expected = vec![
             json!({ "sku": "tea", "name": "Tea, green", "names": { "de": "Tee" }, "price": 199,
