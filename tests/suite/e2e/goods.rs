@@ -223,5 +223,6 @@ async fn the_commands_do_what_the_api_does() {
     let start = format!("{}:{}", start["epoch"].as_str().unwrap(), start["seq"]);
     let found = north.ask(&["count", "finish", "--start", &start, "tea:5500"]).await;
     assert_eq!(found["lines"][0]["variance"], 500);
+    market.wait_equal_digests(&[&north, &south]).await;
     assert_eq!(north.ask(&["stock", "tea"]).await["on_hand"], 5_500 + 4_000);
 }
