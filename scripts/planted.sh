@@ -20,8 +20,10 @@ field() {
 run() {
     local package test
     read -r package test <<<"$(field "$1" 'Caught by')"
-    (cd "$copy" && cargo test --quiet --locked -p "$package" --all-features --lib -- --exact "$test") \
-        >"$copy.log" 2>&1
+    (
+        cd "$copy"
+        cargo test --quiet --locked -p "$package" --all-features --lib -- --exact "$test"
+    ) >"$copy.log" 2>&1
 }
 
 patches=(tests/planted/*.patch)

@@ -6,5 +6,5 @@ use tentpole_node::cli::Cli;
 
 #[tokio::main]
 async fn main() -> Exit {
-    tentpole_node::cli::run(Cli::parse()).await
+    Box::pin(tentpole_node::cli::run(Cli::parse())).await
 }

@@ -167,11 +167,11 @@ pub fn shift_opened(store: &dyn Read, id: &EventId) -> Result<Option<ShiftOpened
 }
 
 /// What closed each business day, by stall and day.
-pub fn closed_days(
-    store: &dyn Read,
-    filter: &Filter,
-) -> Result<BTreeMap<(DeviceId, i32), Vec<(EventId, Closed)>>, ReadError> {
-    let mut out: BTreeMap<_, Vec<_>> = BTreeMap::new();
+pub type ClosedDays = BTreeMap<(DeviceId, i32), Vec<(EventId, Closed)>>;
+
+/// The closed days that a filter asks for.
+pub fn closed_days(store: &dyn Read, filter: &Filter) -> Result<ClosedDays, ReadError> {
+    let mut out = ClosedDays::new();
     for (scope, stall) in stalls(store, filter)? {
         scan(store, &days::rows(scope, &stall, filter.days), &mut |key, value| {
             if let Some((day, id, closed)) = days::read(key, value) {

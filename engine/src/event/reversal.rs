@@ -59,8 +59,8 @@ pub struct Void {
 }
 
 impl Refund {
-    /// Takes what the stall chose in an earlier statement of the same refund: its receipt, what it gives
-    /// back of promise rights, and the SKUs where the lines agree.
+    /// Takes what the stall chose in an earlier statement of the same refund: its receipt, what
+    /// it gives back of promise rights, and the SKUs where the lines agree.
     pub fn fill_from(&mut self, earlier: &Self) {
         self.receipt = earlier.receipt;
         self.restored.clone_from(&earlier.restored);

@@ -10,8 +10,8 @@
 //!        07 | season 4 | change hash 32                      [`LateRow`]
 //! ```
 //!
-//! Seasons are big-endian. Every row is a function of the set of events. This file draws the rows and reads them; they are written by
-//! `replica::catalogue`, which keeps the documents.
+//! Seasons are big-endian. Every row is a function of the set of events. This file draws the
+//! rows and reads them; they are written by `replica::catalogue`, which keeps the documents.
 
 use std::ops::ControlFlow;
 

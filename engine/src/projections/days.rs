@@ -1,7 +1,7 @@
 //! Closed business days, and sales that came too late for them.
 //!
 //! ```text
-//! row     0 | device 32 | business day u32 BE (offset by 2^31) | event 48     value  option [`Closed`]
+//! row  0 | device 32 | business day u32 BE (offset by 2^31) | event 48  value  option [`Closed`]
 //! row     1 | device 32 | business day u32 BE (offset by 2^31)                value  first closes
 //! ```
 //!

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! row     1 | device 32 | day u32 BE (offset by 2^31) | currency 3 | till      value  [`Drawer`]
-//! row     2 | device 32 | day u32 BE (offset by 2^31) | shift event 48         value  option [`Shift`]
+//! row     2 | device 32 | day u32 BE (offset by 2^31) | shift event 48  value  option [`Shift`]
 //! row     3 | device 32 | shift event 48                                       value  its day i32
 //! ```
 //!

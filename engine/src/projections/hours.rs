@@ -3,7 +3,7 @@
 //! Sales stand where they were rung up; refunds and voids do not move them.
 //!
 //! ```text
-//! row     device 32 | business day u32 BE (offset by 2^31) | currency 3 | hour 1     value  [`Hour`]
+//! row     device 32 | business day u32 BE (offset by 2^31) | currency 3 | hour 1  value  [`Hour`]
 //! ```
 
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 //! Refunds count on their own day, voids on the sale's.
 //!
 //! ```text
-//! row     1 | device 32 | business day u32 BE (offset by 2^31) | currency 3 | kind 1   value [`Paid`]
+//! row  1 | device 32 | business day u32 BE (offset by 2^31) | currency 3 | kind 1  value [`Paid`]
 //! ```
 
 use std::collections::BTreeMap;

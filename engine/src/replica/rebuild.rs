@@ -69,8 +69,8 @@ impl Replica {
                 which.insert(projection);
             }
         }
-        // With the next batch nothing of these is whole to a reader either: one that is rebuilt only
-        // because of what it looks at still has the row of its own version.
+        // With the next batch nothing of these is whole to a reader either: one that is rebuilt
+        // only because of what it looks at still has the row of its own version.
         for projection in &which {
             self.rows.set(keys::version(*projection as u8), None);
         }

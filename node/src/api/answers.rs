@@ -7,7 +7,8 @@ use crate::core::Written;
 
 /// A sale that stands.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({ "sale": "...", "total": 398, "change": 0, "receipt": 17, "price_bundle": null }))]
+#[schema(example = json!({ "sale": "...", "total": 398, "change": 0, "receipt": 17,
+    "price_bundle": null }))]
 pub(super) struct SaleAnswer {
     /// Its event's id.
     sale: String,

@@ -116,6 +116,7 @@ pub fn routes<E: Env>() -> Routes<Api<E>> {
         .merge(goods::routes())
         .merge(cash::routes())
         .merge(shell::read::routes())
+        .merge(shell::read::prices::routes())
         .merge(catalogue::routes())
         .merge(findings::routes())
         .merge(shell::feed::routes())

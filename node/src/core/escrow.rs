@@ -182,8 +182,10 @@ impl Stall {
                 given.insert(id, wish.quantity);
             }
         }
-        let answered = |id: &EventId, _: &mut RightsRequested| !open.contains(id);
-        let answered: Vec<_> = self.escrow.waiting.extract_if(.., answered).collect();
+        let waiting = std::mem::take(&mut self.escrow.waiting);
+        let (waiting, answered): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            waiting.into_iter().partition(|(id, _)| open.contains(id));
+        self.escrow.waiting = waiting;
         let at = millis(now);
         for (id, asked) in answered {
             if given.get(&id).is_none_or(|given| *given < asked.quantity) {

@@ -36,10 +36,12 @@ const EDITS_A_START: u64 = 1_000;
 #[derive(Debug, Clone, Args)]
 pub struct CatalogueOptions {
     /// Items, each with five fields
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(long, default_value_t = 10_000,
+          value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub items: u64,
     /// Changes, each of one price
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=200_000))]
+    #[arg(long, default_value_t = 20_000,
+          value_parser = clap::value_parser!(u64).range(1..=200_000))]
     pub changes: u64,
     /// Print one JSON object on stdout instead of the table
     #[arg(long)]

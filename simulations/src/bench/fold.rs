@@ -37,7 +37,8 @@ pub struct FoldOptions {
     #[arg(long, value_name = "FILE")]
     pub sales: Option<PathBuf>,
     /// Baskets; those of the busiest store are repeated as often as it takes
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 20_000,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub baskets: u64,
     /// Print one JSON object on stdout instead of the table
     #[arg(long)]

@@ -140,10 +140,10 @@ impl<'a> Net<'a> {
             }
         }
         let mut views: BTreeMap<usize, View> = BTreeMap::new();
-        for host in 0..hosts {
-            let theirs = &self.views[self.group[host]];
-            match views.get_mut(&group[host]) {
-                None => drop(views.insert(group[host], theirs.clone())),
+        for (low, before) in group.iter().zip(&self.group) {
+            let theirs = &self.views[*before];
+            match views.get_mut(low) {
+                None => drop(views.insert(*low, theirs.clone())),
                 Some(view) => merge(view, theirs),
             }
         }

@@ -231,7 +231,8 @@ fn reversals_agree(store: &dyn Read, scope: Scope, books: &Books) -> anyhow::Res
         let lines: BTreeMap<u16, (i128, i128)> = lines.map(|(at, sums)| (*at, *sums)).collect();
         ensure!(
             (ours.voided, &ours.refunded) == (reference.voided, &lines),
-            "the reversal of {sale} differs:\n  the engine    {ours:?}\n  the reference {reference:?}"
+            "the reversal of {sale} differs:\n  the engine    {ours:?}\n  \
+             the reference {reference:?}"
         );
     }
     Ok(())

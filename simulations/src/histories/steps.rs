@@ -12,7 +12,7 @@ pub const MACHINES_MAX: usize = 6;
 pub enum Flavour {
     /// Honest tills; no copies of disks, no forfeits: rights must hold to the piece.
     Plain,
-    /// Honest tills, and disks that are copied, machines that are cloned, rights that are forfeited.
+    /// Honest tills; disks are copied, machines are cloned, rights are forfeited.
     Honest,
     /// Whatever can be signed.
     Lying,
@@ -129,6 +129,10 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Histories of up to `length` steps.
 pub fn histories(length: usize) -> impl Strategy<Value = History> {
-    let flavour = prop_oneof![1 => Just(Flavour::Plain), 1 => Just(Flavour::Honest), 2 => Just(Flavour::Lying)];
+    let flavour = prop_oneof![
+        1 => Just(Flavour::Plain),
+        1 => Just(Flavour::Honest),
+        2 => Just(Flavour::Lying),
+    ];
     (flavour, vec(step(), 1..length)).prop_map(|(flavour, steps)| History { flavour, steps })
 }

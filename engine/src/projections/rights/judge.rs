@@ -68,22 +68,19 @@ fn judge_named(books: &mut dyn Books, scope: Scope, id: &EventId) -> Result<(), 
     let Some(row) = books.row(&rows::named(scope, id))? else { return Ok(()) };
     let named: Named = projections::read(Some(row))?;
     let mut doubled = None;
-    match held(books, scope, id)? {
-        Some(Held { by, payload: Payload::RightsGranted(grant) }) => {
-            judge_account(books, scope, &grant.sku, &by)?;
-            judge_account(books, scope, &grant.sku, &grant.to)?;
-            let good = Tally::of(books, scope, id, &grant)?.sum();
-            let wrong = named.claims.saturating_sub(good);
-            let many = good.saturating_sub(1).saturating_add(wrong);
-            if many > 0 {
-                let evidence = named.first.iter().copied().chain([*id]);
-                let mut finding = Finding::new(Rule::RightsDoubled, id.to_string(), evidence);
-                finding.quantity = i128::from(grant.quantity).saturating_mul(i128::from(many));
-                doubled = Some(finding);
-            }
+    // Claims of another kind of event are a bad reference; see `references`.
+    if let Some(Held { by, payload: Payload::RightsGranted(grant) }) = held(books, scope, id)? {
+        judge_account(books, scope, &grant.sku, &by)?;
+        judge_account(books, scope, &grant.sku, &grant.to)?;
+        let good = Tally::of(books, scope, id, &grant)?.sum();
+        let wrong = named.claims.saturating_sub(good);
+        let many = good.saturating_sub(1).saturating_add(wrong);
+        if many > 0 {
+            let evidence = named.first.iter().copied().chain([*id]);
+            let mut finding = Finding::new(Rule::RightsDoubled, id.to_string(), evidence);
+            finding.quantity = i128::from(grant.quantity).saturating_mul(i128::from(many));
+            doubled = Some(finding);
         }
-        // Claims of another kind of event are a bad reference; see `references`.
-        Some(_) | None => {}
     }
     findings::put(books, scope, Rule::RightsDoubled, &event_key(id), doubled)
 }

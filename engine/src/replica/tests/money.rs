@@ -617,7 +617,8 @@ proptest! {
                 }
                 Step::Void(at, sale) if !known.is_empty() => {
                     let sale = known[sale % known.len()];
-                    known.push(machines[at % count].append(Payload::SaleVoided(void(number, sale))));
+                    let voided = Payload::SaleVoided(void(number, sale));
+                    known.push(machines[at % count].append(voided));
                 }
                 Step::CopyDisk(at, epoch) if count < 5 => {
                     machines[at % count].commit();

@@ -252,9 +252,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_stays_and_null_clears() {
-        let found = edits(
-            json!([{ "sku": "a", "price": 5, "gtin": null, "names": { "DE-at": "x", "fr": null } }]),
-        );
+        let found = edits(json!([{ "sku": "a", "price": 5, "gtin": null,
+                "names": { "DE-at": "x", "fr": null } }]));
         let name_in = |tag| Field::NameIn(Language::parse(tag).unwrap());
         let expected = ItemEdit::of("a").price(5).clear(Field::Gtin);
         let expected = expected.text(name_in("de-AT"), "x").clear(name_in("fr"));

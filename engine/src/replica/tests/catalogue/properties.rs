@@ -35,10 +35,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let sku = || 0..SKUS.len();
     let step = prop_oneof![
         8 => (machine(), sku(), 1..9_i64).prop_map(|(at, sku, price)| Step::Price(at, sku, price)),
-        1 => (machine(), sku(), any::<bool>()).prop_map(|(at, sku, off)| Step::Withdraw(at, sku, off)),
+        1 => (machine(), sku(), any::<bool>())
+            .prop_map(|(at, sku, off)| Step::Withdraw(at, sku, off)),
         2 => machine().prop_map(Step::OpenSeason),
         2 => (machine(), any::<bool>()).prop_map(|(at, take)| Step::Settle(at, take)),
-        1 => (machine(), 0..64_usize, any::<bool>()).prop_map(|(at, of, cut)| Step::Bear(at, of, cut)),
+        1 => (machine(), 0..64_usize, any::<bool>())
+            .prop_map(|(at, of, cut)| Step::Bear(at, of, cut)),
         1 => machine().prop_map(Step::Restart),
         1 => machine().prop_map(Step::CopyDisk),
         1 => machine().prop_map(Step::CopyMachine),
