@@ -289,9 +289,7 @@ async fn writing_calls_take_and_answer_what_is_described() {
         ("POST", "/v1/rights/forfeits", json!({ "device": device, "to": south })),
         ("POST", "/v1/revocations", json!({ "device": device })),
     ];
-    let daemons: [(&Daemon, &[(&str, &str, Value)]); 2] =
-        [(&north, &at_stall), (&market.control, &at_control)];
-    for (daemon, calls) in daemons {
+    for (daemon, calls) in [(&*north, &at_stall[..]), (&market.control, &at_control[..])] {
         // What is forfeited at the control has to be known there.
         market.wait_equal_digests(&[&north]).await;
         let document = Document::of(daemon).await;
