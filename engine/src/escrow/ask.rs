@@ -31,7 +31,10 @@ pub struct Wanted {
 /// Those who can answer come first, then those who have most; each is asked for no more than it
 /// has. So one right here and one there make two. What is asked for already is not asked for again,
 /// and somebody who was asked is left alone until it answers.
-pub fn ask(short: u64, more: u64, holders: &[Holder]) -> Vec<Wanted> {
+///
+/// What is only for later is at most half of what the other has more than the `own` balance: two
+/// stalls that both sell then come to the same, and do not send rights back and forth.
+pub fn ask(short: u64, more: u64, own: u64, holders: &[Holder]) -> Vec<Wanted> {
     let coming = holders.iter().filter(|holder| holder.answers);
     let coming = coming.fold(0_u64, |sum, holder| sum.saturating_add(holder.open));
     let mut missing = short.saturating_sub(coming);
@@ -42,8 +45,9 @@ pub fn ask(short: u64, more: u64, holders: &[Holder]) -> Vec<Wanted> {
     let mut out = Vec::new();
     for holder in order {
         // What is only for later is worth no request to somebody who does not answer.
-        let wanted = missing.saturating_add(if holder.answers { spare } else { 0 });
-        let quantity = wanted.min(holder.balance);
+        let half = whole(holder.balance.saturating_sub(own) / 2);
+        let later = if holder.answers { spare.min(half) } else { 0 };
+        let quantity = missing.saturating_add(later).min(holder.balance);
         if quantity == 0 || out.len() == ASKED_MAX {
             break;
         }

@@ -17,7 +17,7 @@ fn check(short: u64, more: u64, holders: &[Holder], expected: &[(u8, u64)]) {
     let expected: Vec<Wanted> = expected
         .map(|(device, quantity)| Wanted { giver: DeviceId([*device; 32]), quantity: *quantity })
         .collect();
-    assert_eq!(ask(short, more, holders), expected);
+    assert_eq!(ask(short, more, 0, holders), expected);
 }
 
 #[test]
@@ -32,8 +32,23 @@ fn one_who_has_enough_is_asked_alone() {
 
 #[test]
 fn what_is_for_later_comes_from_whoever_has_it() {
-    check(1, 3, &[holder(1, 2), holder(2, 3)], &[(2, 3)]);
-    check(4, 3, &[holder(1, 2), holder(2, 3)], &[(2, 3), (1, 1)]);
+    check(1_000, 3_000, &[holder(1, 2_000), holder(2, 3_000)], &[(2, 2_000)]);
+    check(4_000, 3_000, &[holder(1, 2_000), holder(2, 3_000)], &[(2, 3_000), (1, 1_000)]);
+}
+
+#[test]
+fn two_stalls_that_fill_up_from_each_other_come_to_the_same_and_stop() {
+    let mut balances = [0_u64, 7_000];
+    let mut moved = Vec::new();
+    for turn in 0..10 {
+        let (me, other) = (turn % 2, 1 - turn % 2);
+        for wanted in ask(0, 9_000, balances[me], &[holder(9, balances[other])]) {
+            balances[me] += wanted.quantity;
+            balances[other] -= wanted.quantity;
+            moved.push(wanted.quantity);
+        }
+    }
+    assert_eq!((balances, moved), ([3_000, 4_000], vec![3_000]));
 }
 
 #[test]
@@ -138,7 +153,7 @@ proptest! {
     ) {
         let holders: Vec<Holder> =
             balances.iter().zip(0..).map(|(balance, at)| holder(at, *balance)).collect();
-        let wanted = ask(short, more, &holders);
+        let wanted = ask(short, more, 0, &holders);
         let sum: u64 = wanted.iter().map(|wanted| wanted.quantity).sum();
         let there = balances.iter().sum::<u64>();
         prop_assert!(sum >= there.min(short) && sum <= there.min(short + more), "{}", sum);

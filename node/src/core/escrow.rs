@@ -318,8 +318,10 @@ impl Stall {
                 quantity: wish.quantity,
             })
             .collect();
+        let own = decide::rights::balance(&self.device.replica, scope, sku, &me)?;
+        let own = u64::try_from(own).unwrap_or_default();
         let room = OPEN_MAX.saturating_sub(open.len());
-        for wanted in escrow::ask(missing, more, &holders).into_iter().take(room) {
+        for wanted in escrow::ask(missing, more, own, &holders).into_iter().take(room) {
             let request = RightsRequested {
                 key: None,
                 giver: wanted.giver,
