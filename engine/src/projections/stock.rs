@@ -204,9 +204,12 @@ pub fn rows_after(scope: Scope, sku: &str) -> Range {
 /// The SKU, the stall and what it has, of a row.
 pub fn read(key: &[u8], value: &[u8]) -> Option<(String, DeviceId, Held)> {
     let (_, _, rest) = keys::read_row(key)?;
+    // The mark of an undone sale: 0 and the event. No SKU that a till may sell begins so.
+    if rest.len() == 49 && rest[0] == 0 {
+        return None;
+    }
     let (rest, device) = rest.split_last_chunk::<32>()?;
-    // Marks of undone sales begin with 0, as no SKU does.
-    let sku = rest.strip_suffix(&[0]).filter(|sku| !sku.starts_with(&[0]))?;
+    let sku = rest.strip_suffix(&[0])?;
     let held = codec::decode("a stock row", value).ok()?;
     Some((String::from_utf8(sku.to_vec()).ok()?, DeviceId(*device), held))
 }
