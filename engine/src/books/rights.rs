@@ -8,6 +8,7 @@ use super::forked::{self, Fork};
 use crate::ids::{DeviceId, EventId, Scope};
 use crate::keys::Range;
 use crate::projections;
+use crate::projections::Projection;
 use crate::projections::rights::rows::{self, Account, Totals, Wish};
 use crate::store::{Read, ReadError};
 
@@ -64,6 +65,7 @@ pub fn balances_of(
     scope: Scope,
     device: &DeviceId,
 ) -> Result<BTreeMap<String, u64>, ReadError> {
+    super::whole(store, Projection::Rights)?;
     let mut out = BTreeMap::new();
     let (from, to) = rows::accounts(scope, None);
     store.scan(&from, &to, &mut |key, value| {
@@ -114,6 +116,7 @@ fn wishes(
     range: &Range,
     limit: usize,
 ) -> Result<Vec<(DeviceId, EventId, Wish)>, ReadError> {
+    super::whole(store, Projection::Rights)?;
     let mut out = Vec::new();
     store.scan(&range.0, &range.1, &mut |key, value| {
         if out.len() == limit {
@@ -126,6 +129,7 @@ fn wishes(
 }
 
 fn read(store: &dyn Read, range: &Range, limit: usize) -> Result<Vec<SkuRights>, ReadError> {
+    super::whole(store, Projection::Rights)?;
     let mut out: Vec<SkuRights> = Vec::new();
     store.scan(&range.0, &range.1, &mut |key, value| {
         let Some((sku, device, account)) = rows::read_account(key, value) else {
