@@ -106,7 +106,8 @@ const _: () = assert!(
 );
 const _: () = assert!(EVENT_BYTES_MAX <= u16::MAX as usize, "segment rows have u16 lengths");
 const _: () = assert!(DOCUMENT_BYTES_MAX + 512 <= EVENT_BYTES_MAX, "a document fits in an event");
-const _: () = assert!(SALE_LINES_MAX * (3 + 17 + 17) + 8 <= EVENT_BYTES_MAX, "a reversal is a row");
+const _: () =
+    assert!((SALE_LINES_MAX + 1) * (3 + 17 + 17) + 8 <= EVENT_BYTES_MAX, "a reversal is a row");
 const _: () = assert!(4 * (EVIDENCE_MAX * 64 + 8) <= EVENT_BYTES_MAX, "references are a row");
 const _: () = assert!(CLOSES_MAX * (64 + 18) + 16 <= EVENT_BYTES_MAX, "a shift is a row");
 const _: () = assert!(

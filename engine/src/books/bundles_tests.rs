@@ -63,6 +63,10 @@ impl Books for Rows {
         Ok(rows.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
+    fn first_rows(&self, range: &Range, most: usize) -> Result<Vec<Row>, ReadError> {
+        self.rows(range).map(|rows| rows.into_iter().take(most).collect())
+    }
+
     fn set_row(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), ReadError> {
         match value {
             Some(value) => self.0.insert(key, value),

@@ -194,6 +194,8 @@ pub trait Books {
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError>;
     /// Every row of a range, in key order. Callers keep ranges small.
     fn rows(&self, range: &Range) -> Result<Vec<Row>, ReadError>;
+    /// At most `most` rows of a range, the first in key order.
+    fn first_rows(&self, range: &Range, most: usize) -> Result<Vec<Row>, ReadError>;
     /// Sets a row; `None` removes it.
     fn set_row(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), ReadError>;
     /// An event of the same log that stands before `origin` on its branch.

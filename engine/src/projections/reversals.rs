@@ -15,20 +15,23 @@ use super::findings::{self, Finding, Rule};
 use super::{Books, Origin, Projection, event_key};
 use crate::event::sale::Sale;
 use crate::event::{Event, Payload, Refund};
-use crate::ids::{EventId, Lane, Log, Scope};
+use crate::ids::{EventId, Lane, Log, LogId, Scope};
 use crate::keys;
 use crate::limits::{EVIDENCE_MAX, SALE_LINES_MAX};
-use crate::store::ReadError;
+use crate::store::{ReadError, Row};
 
 /// What happened to a sale after it was rung up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reversal {
     /// Whether it was undone as a whole.
     pub voided: bool,
-    /// For each line refunded, of the first [`SALE_LINES_MAX`]: thousandths and minor units, summed
+    /// For each line refunded, those from [`SALE_LINES_MAX`] on as one: thousandths and minor units, summed
     /// over every refund.
     pub refunded: BTreeMap<u16, (i128, i128)>,
 }
+
+/// Stands for every line that no sale can have.
+const BEYOND: u16 = SALE_LINES_MAX as u16;
 
 /// The key of a sale's row.
 pub fn key(scope: Scope, sale: &EventId) -> Vec<u8> {
@@ -50,10 +53,9 @@ pub fn fold(books: &mut dyn Books, origin: &Origin, event: &Event) -> Result<(),
 
 fn refunded(books: &mut dyn Books, origin: &Origin, refund: &Refund) -> Result<(), ReadError> {
     super::update(books, key(origin.log.scope, &refund.sale), |reversal: &mut Reversal| {
-        // A sale has no more lines; a lying refund must not let the row grow without end.
-        let lines = refund.lines.iter().filter(|line| usize::from(line.line) < SALE_LINES_MAX);
-        for line in lines {
-            let sums = reversal.refunded.entry(line.line).or_default();
+        for line in &refund.lines {
+            // A sale has no more lines: what names one beyond is one sum, so the row stays small.
+            let sums = reversal.refunded.entry(line.line.min(BEYOND)).or_default();
             sums.0 += i128::from(line.quantity);
             sums.1 += i128::from(line.amount);
         }
@@ -103,13 +105,12 @@ fn judge_sale(books: &mut dyn Books, scope: Scope, sale: &EventId) -> Result<(),
     {
         over = too_much(&original, &reversal);
     }
-    let evidence = evidence(books, &key)?;
-    let mut finding = Finding::new(Rule::OverRefund, sale.to_string(), evidence);
-    let over = over.map(|(quantity, money)| {
-        (finding.quantity, finding.money) = (quantity, money);
-        finding
-    });
-    findings::put(books, scope, Rule::OverRefund, &subject, over)
+    let Some((quantity, money)) = over else {
+        return findings::put(books, scope, Rule::OverRefund, &subject, None);
+    };
+    let mut finding = Finding::new(Rule::OverRefund, sale.to_string(), evidence(books, &key)?);
+    (finding.quantity, finding.money) = (quantity, money);
+    findings::put(books, scope, Rule::OverRefund, &subject, Some(finding))
 }
 
 fn here(log: &Log, scope: Scope) -> bool {
@@ -120,7 +121,8 @@ fn here(log: &Log, scope: Scope) -> bool {
 fn too_much(sale: &Sale, reversal: &Reversal) -> Option<(i128, i128)> {
     let (mut quantity, mut money, mut any) = (0, 0, false);
     for (line, (back, paid)) in &reversal.refunded {
-        let sold = sale.lines.get(usize::from(*line)).filter(|_| !reversal.voided);
+        let stands = *line < BEYOND && !reversal.voided;
+        let sold = sale.lines.get(usize::from(*line)).filter(|_| stands);
         let (most, due) =
             sold.map_or((0, 0), |sold| (i128::from(sold.quantity), i128::from(sold.amount)));
         any |= *back > most || *paid > due || sold.is_none();
@@ -132,14 +134,18 @@ fn too_much(sale: &Sale, reversal: &Reversal) -> Option<(i128, i128)> {
 
 /// The first events, in order, that reversed some of the sale with this row.
 fn evidence(books: &dyn Books, key: &[u8]) -> Result<Vec<EventId>, ReadError> {
-    let mut ids = witnesses(books, key)?;
-    ids.truncate(EVIDENCE_MAX);
-    Ok(ids)
+    // The sale's own row comes first.
+    let rows = books.first_rows(&keys::prefix(key.to_vec()), EVIDENCE_MAX + 1)?;
+    Ok(witnesses_in(&rows, key))
 }
 
-/// Every event, in order, that reversed some of the sale with this row.
-pub fn witnesses(books: &dyn Books, key: &[u8]) -> Result<Vec<EventId>, ReadError> {
-    let rows = books.rows(&keys::prefix(key.to_vec()))?;
+/// Every event of one log, in order, that reversed some of the sale with this row.
+pub fn witnesses(books: &dyn Books, key: &[u8], by: &LogId) -> Result<Vec<EventId>, ReadError> {
+    let rows = books.rows(&keys::prefix([key, &by.0].concat()))?;
+    Ok(witnesses_in(&rows, key))
+}
+
+fn witnesses_in(rows: &[Row], key: &[u8]) -> Vec<EventId> {
     let ids = rows.iter().filter_map(|(row, _)| super::read_event_key(row.get(key.len()..)?));
-    Ok(ids.collect())
+    ids.collect()
 }

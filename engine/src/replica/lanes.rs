@@ -163,6 +163,10 @@ impl Books for Replica {
         self.rows.collect(range)
     }
 
+    fn first_rows(&self, range: &keys::Range, most: usize) -> Result<Vec<Row>, ReadError> {
+        self.rows.first(range, most)
+    }
+
     fn set_row(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), ReadError> {
         self.rows.set_projection(key, value)
     }

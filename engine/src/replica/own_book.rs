@@ -164,7 +164,7 @@ impl Replica {
     ) -> Result<(), ReadError> {
         let here = event_id(&state.log.id(), at);
         let key = reversals::key(scope, sale);
-        for by in reversals::witnesses(self, &key)? {
+        for by in reversals::witnesses(self, &key, &here.log)? {
             let void = Self::event(self, &by)?.map(|event| event.payload);
             if matches!(void, Some(Payload::SaleVoided(_))) && self.is_ancestor(&by, &here)? {
                 return Ok(());

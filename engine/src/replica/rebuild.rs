@@ -1,8 +1,8 @@
 //! Rebuilding a projection from the log, in small steps, while the till goes on selling.
 //!
 //! A projection is whole in the version that its row states. When this program has another one, the
-//! rows are cleared and every event is folded again, epoch by epoch, parents before children. An
-//! event that arrives meanwhile is folded at once where the rebuild has passed its place, and left
+//! rows are cleared and every event is folded again, log by log, in order of seq: an event's parent
+//! has the seq before, in whatever epoch it is. An event that arrives meanwhile is folded at once where the rebuild has passed its place, and left
 //! to the rebuild where it has not: folds commute across logs, so the result is the same. A crash
 //! begins it anew. What is not whole answers nobody.
 
@@ -11,20 +11,20 @@ use std::collections::BTreeSet;
 use super::Replica;
 use super::lanes::garbled;
 use crate::event::codec;
-use crate::ids::{Epoch, LogId, Tip};
+use crate::ids::LogId;
 use crate::keys;
 use crate::limits::{REBUILD_EVENTS_MAX, REBUILD_ROWS_MAX};
 use crate::projections::{self, Origin, Projection};
-use crate::store::{Read, ReadError};
+use crate::store::{Read, ReadError, Row};
 
 /// What is being rebuilt, and how far it is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rebuild {
     which: BTreeSet<Projection>,
     cleared: bool,
-    finished: BTreeSet<(LogId, Epoch)>,
-    /// The epoch under way, and the last seq of it that was folded.
-    at: Option<(LogId, Epoch, u64)>,
+    finished: BTreeSet<LogId>,
+    /// The log under way, and the last seq of it that was folded, in all its epochs.
+    at: Option<(LogId, u64)>,
     done: u64,
 }
 
@@ -109,8 +109,8 @@ impl Replica {
         if !self.rebuild.cleared {
             return self.clear_some();
         }
-        match self.rebuild.at.or_else(|| self.next_epoch()) {
-            Some((log, epoch, seq)) => self.fold_some(log, epoch, seq),
+        match self.rebuild.at.or_else(|| self.next_log()) {
+            Some((log, seq)) => self.fold_some(log, seq),
             None => self.finish_rebuild(),
         }
     }
@@ -120,10 +120,8 @@ impl Replica {
         let id = &origin.id;
         !which.contains(&projection)
             || *cleared
-                && (finished.contains(&(id.log, id.epoch))
-                    || at.is_some_and(|(log, epoch, seq)| {
-                        log == id.log && epoch == id.epoch && id.seq <= seq
-                    }))
+                && (finished.contains(&id.log)
+                    || at.is_some_and(|(log, seq)| log == id.log && id.seq <= seq))
     }
 
     fn clear_some(&mut self) -> Result<(), ReadError> {
@@ -147,27 +145,27 @@ impl Replica {
         Ok(())
     }
 
-    /// An epoch whose parents are folded and that is not.
-    fn next_epoch(&self) -> Option<(LogId, Epoch, u64)> {
-        let finished = &self.rebuild.finished;
-        for (id, state) in &self.logs {
-            let ready =
-                |parent: &Tip| *parent == Tip::ROOT || finished.contains(&(*id, parent.epoch));
-            for (epoch, parents) in &state.parents {
-                if !finished.contains(&(*id, *epoch)) && parents.iter().all(ready) {
-                    let first = parents.iter().map(|parent| parent.seq).min().unwrap_or(0);
-                    return Some((*id, *epoch, first));
-                }
-            }
-        }
-        None
+    fn next_log(&self) -> Option<(LogId, u64)> {
+        let left = |id: &&LogId| !self.rebuild.finished.contains(id);
+        self.logs.keys().find(left).map(|id| (*id, 0))
     }
 
-    fn fold_some(&mut self, id: LogId, epoch: Epoch, seq: u64) -> Result<(), ReadError> {
+    /// The rows of a log's events with seq in `from..=to`, in order of seq.
+    fn window(&self, id: &LogId, from: u64, to: u64) -> Result<Vec<Row>, ReadError> {
+        let mut rows = Vec::new();
+        for (epoch, parents) in &self.logs[id].parents {
+            if parents.iter().map(|parent| parent.seq).min().unwrap_or(0) < to {
+                rows.extend(self.rows.collect(&keys::events(id, *epoch, from, to))?);
+            }
+        }
+        rows.sort_by_key(|(key, _)| keys::read_event_id(key).map(|id| id.seq));
+        Ok(rows)
+    }
+
+    fn fold_some(&mut self, id: LogId, seq: u64) -> Result<(), ReadError> {
         let log = self.logs[&id].log;
-        let to = seq + REBUILD_EVENTS_MAX;
-        let rows = self.rows.collect(&keys::events(&id, epoch, seq + 1, to))?;
-        let last = rows.last().and_then(|(key, _)| keys::read_event_id(key));
+        let to = seq.saturating_add(REBUILD_EVENTS_MAX);
+        let rows = self.window(&id, seq + 1, to)?;
         let which = self.rebuild.which.clone();
         for (key, row) in &rows {
             let stored = super::lanes::StoredEvent::from_bytes(row).zip(keys::read_event_id(key));
@@ -181,13 +179,13 @@ impl Replica {
             }
             self.rebuild.done += 1;
         }
-        match last.filter(|last| last.seq == to) {
-            Some(last) => self.rebuild.at = Some((id, epoch, last.seq)),
-            // Sequence numbers have no gaps, so this was the end: what follows is folded at once.
-            None => {
-                self.rebuild.at = None;
-                self.rebuild.finished.insert((id, epoch));
-            }
+        let end = self.logs[&id].tips().iter().map(|tip| tip.seq).max().unwrap_or(0);
+        if to < end {
+            self.rebuild.at = Some((id, to));
+        } else {
+            // What follows is folded at once.
+            self.rebuild.at = None;
+            self.rebuild.finished.insert(id);
         }
         Ok(())
     }

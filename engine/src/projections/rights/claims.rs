@@ -86,6 +86,7 @@ pub(super) fn grant(
     if grant.quantity == 0 {
         return Ok(());
     }
+    books.set_row(rows::folded(scope, &origin.id), Some(vec![1]))?;
     let quantity = i128::from(grant.quantity);
     own(books, origin, &grant.sku, |account| account.granted += quantity)?;
     let tally = Tally::of(books, scope, &origin.id, grant)?;
@@ -123,7 +124,8 @@ fn answer(
     Ok(())
 }
 
-/// Takes a claim in. Until its grant comes it is only counted.
+/// Takes a claim in. Until its grant is folded it is only counted: what is held and not folded, as
+/// while the rows are rebuilt, finds the claims when its turn comes.
 pub(super) fn claim(
     books: &mut dyn Books,
     origin: &Origin,
@@ -136,7 +138,8 @@ pub(super) fn claim(
     }
     let key = rows::named(scope, id);
     projections::update(books, key, |named: &mut Named| named.count(origin.id))?;
-    let found = held(books, scope, id)?;
+    let folded = books.row(&rows::folded(scope, id))?.is_some();
+    let found = if folded { held(books, scope, id)? } else { None };
     let Some(Held { by: giver, payload: Payload::RightsGranted(grant) }) = found else {
         return count(books, rows::claim(scope, id, *how, &by, (sku, *quantity)));
     };

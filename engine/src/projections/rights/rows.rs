@@ -12,6 +12,7 @@
 //! 9 | sale 48                             how often the sale was voided
 //! 10 | document 32                        [`Forfeited`], in the tenant's scope
 //! 11 | sku | 0x00 | device 32 | document 32      the event that carries a forfeit that counts
+//! 12 | grant 48                          the grant was folded, so it can be claimed
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ const OPEN_BY: u8 = 8;
 const VOIDED: u8 = 9;
 const FORFEIT: u8 = 10;
 const FORFEIT_OF: u8 = 11;
+const FOLDED: u8 = 12;
 
 /// What a device may still sell of a SKU, as sums over all its branches, in thousandths.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +209,11 @@ pub(super) fn unclaimed(scope: Scope, taker: &DeviceId, grant: &EventId) -> Vec<
 /// The grants to a device that it has not claimed.
 pub fn unclaimed_by(scope: Scope, taker: &DeviceId) -> Range {
     keys::prefix(row(scope, UNCLAIMED, &[&taker.0]))
+}
+
+/// Says that a grant was folded. A store may hold one that a rebuild has yet to reach.
+pub fn folded(scope: Scope, grant: &EventId) -> Vec<u8> {
+    row(scope, FOLDED, &[&event_key(grant)])
 }
 
 /// Every grant that its taker has not claimed.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::books;
 use crate::event::codec::Generation;
-use crate::event::{GoodsLine, GoodsSpoiled, Payload};
+use crate::event::{GoodsLine, GoodsSpoiled, Payload, RightsAccepted, RightsGranted, RightsMinted};
 use crate::ids::Epoch;
 use crate::keys;
 use crate::projections::Projection;
@@ -123,6 +123,60 @@ fn a_crash_in_the_middle_of_a_rebuild_begins_it_anew() {
     stall.replica.rebuild_step().unwrap();
     stall.restart(0x53);
     assert_eq!(stall.replica.rebuilding().unwrap().done, 0);
+    stall.rebuild();
+    assert_eq!(projected(&stall), before);
+}
+
+/// Says that a grant from `giver` to `taker` is rebuilt as it was folded.
+fn check_grant(giver: u8, taker: u8) {
+    let mut from = Device::new(giver, 0x60);
+    let lines = vec![GoodsLine { sku: "tea".to_owned(), quantity: 5_000 }];
+    let goods = from.append(Payload::GoodsReceived(goods(1, "tea", 5)));
+    from.append(Payload::RightsMinted(RightsMinted { goods, lines }));
+    let (to, sku, quantity) = (keypair(taker).device(), "tea".to_owned(), 3_000);
+    let (key, request) = (None, None);
+    let grant =
+        from.append(Payload::RightsGranted(RightsGranted { key, request, to, sku, quantity }));
+    from.commit();
+    let mut by = Device::new(taker, 0x61);
+    by.pull(&from);
+    let sku = "tea".to_owned();
+    by.append(Payload::RightsAccepted(RightsAccepted { grant, sku, quantity }));
+    by.commit();
+    let before = projected(&by);
+    age(&by);
+    by.restart(0x62);
+    by.rebuild();
+    assert_eq!(projected(&by), before, "from {giver} to {taker}");
+}
+
+#[test]
+fn a_grant_is_credited_once_whichever_log_is_rebuilt_first() {
+    check_grant(1, 2);
+    check_grant(2, 1);
+}
+
+#[test]
+fn an_epoch_that_was_opened_twice_far_apart_is_rebuilt_whole() {
+    let mut stall = Device::new(1, 0x50);
+    stall.sell(1, 100);
+    stall.commit();
+    let mut copy = stall.cloned(0x70);
+    copy.sell(2, 100);
+    copy.commit();
+    for number in 10..700 {
+        stall.sell(number, 100);
+    }
+    stall.commit();
+    stall.restart(0x70);
+    for number in 700..1_400 {
+        stall.sell(number, 100);
+    }
+    stall.commit();
+    stall.pull(&copy);
+    let before = projected(&stall);
+    age(&stall);
+    stall.restart(0x71);
     stall.rebuild();
     assert_eq!(projected(&stall), before);
 }
