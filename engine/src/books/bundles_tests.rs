@@ -176,6 +176,7 @@ fn of_two_statements_for_one_instant_the_later_clock_holds_and_then_the_higher_i
     let all = [published(CONTROL, 1, of_a), published(CONTROL, 2, of_b)].concat();
     let with = |more: [Statement; 2]| [all.clone(), more.to_vec()].concat();
     check(&with([switch(CONTROL, 3, 9, a, 5), switch(CONTROL, 4, 8, b, 5)]), 5, Some(a));
+    check(&with([switch(CONTROL, 3, 256, a, 5), switch(CONTROL, 4, 255, b, 5)]), 5, Some(a));
     check(&with([switch(CONTROL, 3, 9, a, 5), switch(CONTROL, 4, 9, b, 5)]), 5, Some(b));
     check(&with([switch(CONTROL, 4, 9, a, 5), switch(CONTROL, 3, 9, b, 5)]), 5, Some(a));
 }

@@ -286,6 +286,44 @@ mod tests {
     }
 
     #[test]
+    fn each_thing_that_version_2_added_comes_back_without_the_others() {
+        use crate::event::sale::Sale;
+        use crate::event::{CatalogueChanged, Refund};
+        use crate::hash::Hash;
+        use crate::ids::{Epoch, EventId, LogId, ShortHash};
+        let log = LogId([1; 16]);
+        let place = EventId { log, epoch: Epoch(1), seq: 1, hash: ShortHash([1; 16]) };
+        let sales = [
+            Sale { receipt: 1, ..Sale::default() },
+            Sale { reservation: Some(place), ..Sale::default() },
+            Sale { promised: vec![0], ..Sale::default() },
+            Sale { line_bundles: vec![(0, Hash([1; 32]))], ..Sale::default() },
+            Sale { accepted_offline: vec![0], ..Sale::default() },
+        ];
+        let refund = Refund {
+            key: Sale::default().key,
+            sale: place,
+            at_ms: 0,
+            business_day: 0,
+            currency: *b"EUR",
+            lines: vec![],
+            tenders: vec![],
+            restock: true,
+            receipt: 0,
+            restored: vec![],
+        };
+        let refunds =
+            [Refund { receipt: 1, ..refund.clone() }, Refund { restored: vec![0], ..refund }];
+        let payloads = sales.into_iter().map(Payload::SaleCompleted);
+        let payloads = payloads.chain(refunds.into_iter().map(Payload::SaleRefunded));
+        let season = CatalogueChanged { season: 1, change: vec![] };
+        for payload in payloads.chain([Payload::CatalogueChanged(season)]) {
+            let event = Event { hlc: Hlc(0), payload, ext: vec![] };
+            assert_eq!(decode_event(&encode_event(&event).unwrap()).unwrap(), event);
+        }
+    }
+
+    #[test]
     fn a_known_kind_with_a_byte_too_many_is_refused() {
         let mut body = encode(&vec![1_u8]).unwrap();
         body.push(0);

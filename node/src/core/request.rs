@@ -140,3 +140,55 @@ impl Request {
         Written { id, total, change, receipt, copy, found, counted, price_bundle, replayed }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::ids::{DeviceId, Epoch, LogId, ShortHash};
+
+    use super::*;
+
+    /// What the till asks again says what the stall made of it the first time.
+    #[track_caller]
+    fn check(mut asked: Request, stated: Payload) {
+        asked.restate(&stated);
+        decide::retry(&stated, &asked.into_payload()).unwrap();
+    }
+
+    #[test]
+    fn a_retry_is_not_held_against_what_the_stall_chose_itself() {
+        let log = LogId([1; 16]);
+        let place = EventId { log, epoch: Epoch(1), seq: 1, hash: ShortHash([1; 16]) };
+        let bare = Sale::default();
+        let key = bare.key.clone();
+        let sale = |change: fn(&mut Sale)| {
+            let mut stated = Sale::default();
+            change(&mut stated);
+            check(Request::Sale(bare.clone(), Vec::new()), Payload::SaleCompleted(stated));
+        };
+        sale(|stated| stated.receipt = 7);
+        sale(|stated| stated.promised = vec![0]);
+        sale(|stated| stated.price_bundle = Some(Hash([1; 32])));
+        let (lines, tenders, restored) = Default::default();
+        let (at_ms, business_day, currency) = (0, 0, *b"EUR");
+        let sale = place;
+        let (restock, receipt) = (true, 0);
+        let refund = Refund {
+            key,
+            sale,
+            at_ms,
+            business_day,
+            currency,
+            lines,
+            tenders,
+            restock,
+            receipt,
+            restored,
+        };
+        let stated = Refund { receipt: 7, restored: vec![0], ..refund.clone() };
+        check(Request::Refund(refund), Payload::SaleRefunded(stated));
+        let (to, sku, quantity) = (DeviceId([2; 32]), "tea".to_owned(), 1);
+        let grant = RightsGranted { key: None, request: None, to, sku, quantity };
+        let stated = RightsGranted { request: Some(place), ..grant.clone() };
+        check(Request::Grant(grant), Payload::RightsGranted(stated));
+    }
+}

@@ -155,6 +155,17 @@ fn a_request_is_open_until_the_device_that_it_names_answers() {
 }
 
 #[test]
+fn a_promised_line_that_is_named_twice_spends_once() {
+    let mut all = three();
+    mint(&mut all[0], 5);
+    let mut sold = sale(1, "tea", 2, 100);
+    sold.promised = vec![0, 0, 7];
+    all[0].append(Payload::SaleCompleted(sold));
+    settle(&mut all);
+    check(&all, [3, 0, 0]);
+}
+
+#[test]
 fn a_spend_without_rights_is_found() {
     let mut all = three();
     mint(&mut all[0], 1);
@@ -289,6 +300,20 @@ fn a_forfeit_moves_rights_counts_once_and_exposes_them() {
     sell(&mut all[0], 1, 2);
     settle(&mut all);
     check(&all, [-2, 5, 0]);
+    let found = findings(&all[2], Rule::RightsOverdrawn);
+    assert_eq!((found.len(), found[0].quantity), (1, 2_000));
+}
+
+#[test]
+fn a_forfeit_takes_what_it_says_from_a_device_that_has_less() {
+    let mut all = three();
+    mint(&mut all[0], 5);
+    sell(&mut all[0], 1, 3);
+    settle(&mut all);
+    let document = forfeit(CONTROL, 1, 2, 4);
+    declare(&mut all[1], document);
+    settle(&mut all);
+    check(&all, [-2, 4, 0]);
     let found = findings(&all[2], Rule::RightsOverdrawn);
     assert_eq!((found.len(), found[0].quantity), (1, 2_000));
 }

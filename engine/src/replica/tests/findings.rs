@@ -63,6 +63,15 @@ fn two_full_refunds_made_apart_are_one_finding_with_both_as_evidence() {
 }
 
 #[test]
+fn a_refund_of_too_much_money_for_less_than_was_sold_is_found() {
+    let (mut north, _, id) = two_with_a_sale();
+    north.append(Payload::SaleRefunded(refund(2, id, "tea", 1, 950)));
+    north.commit();
+    let found = only(&north, Rule::OverRefund);
+    assert_eq!((found.finding.money, found.finding.quantity), (50, 0));
+}
+
+#[test]
 fn a_third_refund_opens_a_settled_finding_again() {
     let (mut north, mut south, id) = two_with_a_sale();
     north.append(Payload::SaleRefunded(refund(2, id, "tea", 3, 900)));

@@ -203,6 +203,19 @@ fn a_dispatch_is_on_the_way_until_its_stall_takes_it_in() {
 }
 
 #[test]
+fn a_dispatch_that_another_stall_took_in_is_still_on_the_way() {
+    let (mut north, mut other) = (Device::new(1, 1), Device::new(3, 3));
+    let id = north.append(Payload::GoodsDispatched(dispatch(1, 2, "tea", 10)));
+    north.commit();
+    other.pull(&north);
+    other.append(Payload::GoodsTakenIn(taking(1, id, "tea", 10)));
+    other.commit();
+    assert_eq!(PlainGoods::projected(&other).on_the_way, BTreeSet::from([id]));
+    assert!(found(&other, Rule::TransferShort).is_empty(), "it may still come");
+    assert_eq!(found(&other, Rule::TransferOver), [(10_000, 2)]);
+}
+
+#[test]
 fn what_is_missing_of_a_dispatch_is_found_once_it_was_taken_in() {
     let (mut north, mut south) = (Device::new(1, 1), Device::new(2, 2));
     let id = north.append(Payload::GoodsDispatched(dispatch(1, 2, "tea", 10)));
@@ -267,6 +280,18 @@ fn a_reservation_is_let_go_once_however_many_let_go_of_it() {
         assert_eq!(in_stock(device, 1, "tea"), (-2_000, 0));
         books::check(device);
     }
+}
+
+#[test]
+fn a_void_does_not_set_aside_again_what_its_sale_let_go() {
+    let mut stall = Device::new(1, 1);
+    let id = stall.append(Payload::GoodsReserved(reserve(1, "tea", 2)));
+    let sold = Sale { reservation: Some(id), ..sale(2, "tea", 2, 100) };
+    let sold = stall.append(Payload::SaleCompleted(sold));
+    stall.append(Payload::SaleVoided(void(3, sold)));
+    stall.commit();
+    assert_eq!(in_stock(&stall, 1, "tea"), (0, 0));
+    books::check(&stall);
 }
 
 #[test]

@@ -481,6 +481,7 @@ fn two_branches_of_a_clone_that_bear_one_receipt_number_are_a_finding_and_one_br
         let doubled = found(device, Rule::ReceiptDoubled);
         assert_eq!(doubled.len(), 1, "{doubled:?}");
         assert_eq!(doubled[0].subject, "receipt 2 of till till");
+        assert_eq!(device.rows(keys::PROJECTION), devices[0].rows(keys::PROJECTION));
         assert_eq!(doubled[0].evidence, BTreeSet::from([a, b]).into_iter().collect::<Vec<_>>());
     }
 }
@@ -511,6 +512,33 @@ fn a_sale_after_its_days_close_is_late_and_one_beside_it_is_not() {
         let late = found(device, Rule::LateSale);
         assert_eq!(late.len(), 1, "{late:?}");
         assert_eq!((late[0].money, &late[0].evidence), (42, &vec![first, second]));
+    }
+}
+
+#[test]
+fn a_day_that_both_copies_of_a_disk_closed_makes_the_sales_of_both_late() {
+    let mut stall = Device::new(1, 1);
+    stall.sell(1, 100);
+    stall.commit();
+    let mut devices = [stall.cloned(2), stall];
+    let mut late = Vec::new();
+    for (device, number) in devices.iter_mut().zip([2, 4]) {
+        device.append(Payload::DayClosed(DayClosed {
+            key: key(number),
+            at_ms: NOON_MS as i64,
+            business_day: 19_675,
+            currency: *b"EUR",
+            counted: 0,
+            expected: 0,
+        }));
+        late.push(device.sell(number + 1, 40));
+    }
+    late.sort_unstable();
+    settle(&mut devices);
+    for device in &devices {
+        let found = found(device, Rule::LateSale);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].money, &found[0].evidence), (80, &late));
     }
 }
 

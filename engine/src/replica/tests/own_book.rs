@@ -86,6 +86,23 @@ fn a_count_that_began_before_a_fork_is_held_against_the_own_branch() {
 }
 
 #[test]
+fn what_a_copied_machine_sold_in_the_same_epoch_is_in_no_own_book() {
+    let mut stall = Device::new(1, 1);
+    stall.append(Payload::GoodsReceived(goods(1, "tea", 10)));
+    stall.commit();
+    let start = stall.replica.own_place(scope());
+    let mut twin = stall.cloned(1);
+    twin.append(Payload::SaleCompleted(sale(2, "tea", 4, 400)));
+    twin.commit();
+    stall.append(Payload::SaleCompleted(sale(2, "tea", 1, 100)));
+    stall.commit();
+    stall.pull(&twin);
+    assert_eq!(on_hand(&stall), 10_000 - 4_000 - 1_000);
+    assert_eq!(book(&stall, start).unwrap(), 10_000);
+    assert_eq!(book(&stall, stall.replica.own_place(scope())).unwrap(), 10_000 - 1_000);
+}
+
+#[test]
 fn a_place_that_is_not_on_the_own_branch_has_no_book() {
     let mut stall = Device::new(1, 1);
     stall.append(Payload::GoodsReceived(goods(1, "tea", 10)));

@@ -111,6 +111,35 @@ fn sales_and_foreign_events_during_a_rebuild_are_counted_once() {
 }
 
 #[test]
+fn what_comes_for_an_epoch_that_is_half_rebuilt_is_counted_once() {
+    let mut other = Device::new(2, 0x60);
+    let mut number = 0;
+    while number < 600 {
+        number += 1;
+        other.sell(number, 70);
+    }
+    other.commit();
+    let mut stall = Device::new(1, 0x50);
+    stall.sell(1, 100);
+    stall.commit();
+    stall.pull(&other);
+    age(&stall);
+    stall.restart(0x51);
+    while stall.replica.rebuilding().is_some() {
+        stall.replica.rebuild_step().unwrap();
+        stall.commit();
+        number += 1;
+        other.sell(number, 70);
+        other.commit();
+        stall.pull(&other);
+    }
+    let mut fresh = Device::new(3, 0x70);
+    fresh.pull(&stall);
+    assert_eq!(stall.rows(keys::PROJECTION), fresh.rows(keys::PROJECTION));
+    assert_eq!(stall.replica.digests(scope()).unwrap(), fresh.replica.digests(scope()).unwrap());
+}
+
+#[test]
 fn a_crash_in_the_middle_of_a_rebuild_begins_it_anew() {
     let mut stall = busy();
     let before = projected(&stall);
