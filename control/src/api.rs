@@ -18,6 +18,7 @@ use engine::authority::JoinToken;
 use engine::authority::join::{InviteId, pin, proof_key};
 use engine::ids::DeviceId;
 use engine::replica::catalogue::past_items;
+use engine::store::ReadError;
 use shell::access::{Access, Operator};
 use shell::answer::{At, Shutdown};
 use shell::catalogue::Desk;
@@ -260,6 +261,7 @@ pub(crate) async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Prob
                 Problem::bad_reference(error.to_string())
             }
             CallError::Forfeit(_) => Problem::rights_short(error.to_string()),
+            CallError::Read(ReadError::NotWhole(_)) => Problem::rebuilding(error.to_string()),
             _ => Problem::halted(error.to_string()),
         }),
         Ok(answer) => Ok(answer),

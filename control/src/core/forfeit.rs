@@ -106,7 +106,14 @@ impl Hub {
         let replica = &self.device.replica;
         let known = rights::balances_of(replica.store().as_ref(), scope, &asked.device)?;
         if asked.lines.is_empty() {
-            let all: Vec<(String, u64)> = known.into_iter().collect();
+            let mut all = Vec::new();
+            for (sku, held) in known {
+                let pending = engine::decide::rights::balance(replica, scope, &sku, &asked.device)?;
+                let held = held.min(u64::try_from(pending).unwrap_or_default());
+                if held > 0 {
+                    all.push((sku, held));
+                }
+            }
             return if all.is_empty() { Err(ForfeitError::Nothing.into()) } else { Ok(all) };
         }
         let mut sums = std::collections::BTreeMap::<&str, u64>::new();

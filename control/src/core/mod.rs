@@ -198,6 +198,8 @@ impl Hub {
     /// A fact may have been folded by half: nothing more is written.
     fn halt_if_broken(&mut self, error: &CallError) {
         match error {
+            // Books that are being rebuilt are not broken.
+            CallError::Read(ReadError::NotWhole(_)) => {}
             CallError::Read(cause)
             | CallError::Append(AppendError::Read(cause))
             | CallError::Catalogue(

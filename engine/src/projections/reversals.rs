@@ -25,8 +25,8 @@ use crate::store::{ReadError, Row};
 pub struct Reversal {
     /// Whether it was undone as a whole.
     pub voided: bool,
-    /// For each line refunded, those from [`SALE_LINES_MAX`] on as one: thousandths and minor units, summed
-    /// over every refund.
+    /// For each line refunded, those from [`SALE_LINES_MAX`] on as one: thousandths and
+    /// minor units, summed over every refund.
     pub refunded: BTreeMap<u16, (i128, i128)>,
 }
 

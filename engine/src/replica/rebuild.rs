@@ -2,9 +2,10 @@
 //!
 //! A projection is whole in the version that its row states. When this program has another one, the
 //! rows are cleared and every event is folded again, log by log, in order of seq: an event's parent
-//! has the seq before, in whatever epoch it is. An event that arrives meanwhile is folded at once where the rebuild has passed its place, and left
-//! to the rebuild where it has not: folds commute across logs, so the result is the same. A crash
-//! begins it anew. What is not whole answers nobody.
+//! has the seq before, in whatever epoch it is. An event that arrives meanwhile is folded at once
+//! where the rebuild has passed its place, and left to the rebuild where it has not: folds commute
+//! across logs, so the result is the same. A crash begins it anew. What is not whole answers
+//! nobody.
 
 use std::collections::BTreeSet;
 
