@@ -104,26 +104,22 @@ impl Hub {
         scope: Scope,
     ) -> Result<Vec<(String, u64)>, CallError> {
         let replica = &self.device.replica;
-        let known = rights::balances_of(replica.store().as_ref(), scope, &asked.device)?;
+        let mut held = rights::balances_of(replica.store().as_ref(), scope, &asked.device)?;
+        for (sku, held) in &mut held {
+            // Also what is on its way to the disk: two calls in one batch take each thing once.
+            let pending = engine::decide::rights::balance(replica, scope, sku, &asked.device)?;
+            *held = (*held).min(u64::try_from(pending).unwrap_or_default());
+        }
+        held.retain(|_, held| *held > 0);
         if asked.lines.is_empty() {
-            let mut all = Vec::new();
-            for (sku, held) in known {
-                let pending = engine::decide::rights::balance(replica, scope, &sku, &asked.device)?;
-                let held = held.min(u64::try_from(pending).unwrap_or_default());
-                if held > 0 {
-                    all.push((sku, held));
-                }
-            }
+            let all: Vec<(String, u64)> = held.into_iter().collect();
             return if all.is_empty() { Err(ForfeitError::Nothing.into()) } else { Ok(all) };
         }
         let mut sums = std::collections::BTreeMap::<&str, u64>::new();
         for (sku, quantity) in &asked.lines {
             let sum = sums.entry(sku).or_default();
             *sum = sum.saturating_add(*quantity);
-            // Also what is on its way to the disk: two calls in one batch take each thing once.
-            let pending = engine::decide::rights::balance(replica, scope, sku, &asked.device)?;
-            let pending = u64::try_from(pending).unwrap_or_default();
-            let held = known.get(sku).copied().unwrap_or_default().min(pending);
+            let held = held.get(sku).copied().unwrap_or_default();
             if *sum > held || *quantity == 0 {
                 return Err(ForfeitError::Beyond { sku: sku.clone(), held }.into());
             }
