@@ -10,7 +10,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::{COOKIE, HOST};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method};
+use axum::http::{Extensions, HeaderMap, Method};
 use axum::response::{IntoResponse, Redirect, Response};
 use engine::hex;
 use transport::env::{Env, Instant};
@@ -19,6 +19,7 @@ use super::frame::PageProblem;
 use super::sessions::Sessions;
 use crate::access::{Access, Caller};
 use crate::auth::{Token, TokenHash};
+use crate::host::Lan;
 use crate::limits::{SECRET_BYTES, SESSION_MAX};
 use crate::problem::Problem;
 
@@ -93,11 +94,13 @@ impl Door {
         set_cookie(headers, "", 0, tls)
     }
 
-    /// Who bears the session's cookie.
-    pub(super) fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
+    /// Who bears the session's cookie. Over the LAN a session of the operator's opens nothing, as
+    /// the operator's token does not: however the cookie got there.
+    pub(super) fn visitor(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<Visitor> {
         let id = session_id(headers)?;
         let token = self.sessions().token(id, self.world.now())?;
-        self.access.caller(token).map(Visitor)
+        let lan = extensions.get::<Lan>().is_some();
+        self.access.caller(token).filter(|caller| !(lan && caller.is_operator())).map(Visitor)
     }
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
@@ -144,7 +147,7 @@ where
             let problem = Problem::method_not_allowed("forms are taken with a check of their own");
             return Err(Refused::Problem(problem.into()));
         }
-        Door::from_ref(state).visitor(&parts.headers).ok_or(Refused::LogIn)
+        Door::from_ref(state).visitor(&parts.headers, &parts.extensions).ok_or(Refused::LogIn)
     }
 }
 

@@ -40,7 +40,7 @@ where
     type Rejection = Refused;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
-        let visitor = Door::from_ref(state).visitor(request.headers());
+        let visitor = Door::from_ref(state).visitor(request.headers(), request.extensions());
         let Own { form, .. } = Own::from_request(request, state).await?;
         Ok(Self { visitor: visitor.ok_or(Refused::LogIn)?, form })
     }

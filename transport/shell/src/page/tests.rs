@@ -12,10 +12,12 @@ use maud::html;
 use serde::Deserialize;
 use tower::ServiceExt;
 
+use super::door::LOGIN;
 use super::*;
 use crate::access::{Access, Caller};
 use crate::auth::Token;
 use crate::env::RealEnv;
+use crate::host::Lan;
 
 const TOKEN: &str = "0123456789abcdef";
 const PLACE: &str = "127.0.0.1:7700";
@@ -195,6 +197,29 @@ async fn a_session_ends_with_the_token_that_opened_it() {
     let cookie = log_in(&state, OWN).await;
     state.access.add_till("t1", Token::parse("another").unwrap().hash());
     assert_eq!(ask(&state, look("/", kept(&cookie))).await.status(), 303);
+}
+
+#[tokio::test]
+async fn over_the_lan_the_operators_session_opens_nothing_and_a_tills_does() {
+    let state = state();
+    let over_lan = |mut request: Request<Body>| {
+        request.extensions_mut().insert(Lan);
+        request
+    };
+    for (token, opens) in [("operator", false), (TOKEN, true)] {
+        let answer = ask(&state, post("/login", "", Some(OWN), &format!("token={token}"))).await;
+        let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+        let cookie = kept(&cookie);
+        let form = || post("/", cookie, Some(OWN), "said=x");
+        for request in [look("/", cookie), form()] {
+            assert_eq!(ask(&state, request).await.status(), 200, "{token} on loopback");
+        }
+        for request in [look("/", cookie), form()] {
+            let answer = ask(&state, over_lan(request)).await;
+            assert_eq!(answer.status() == 200, opens, "{token} over the LAN: {answer:?}");
+            assert!(opens || answer.headers()[LOCATION] == LOGIN);
+        }
+    }
 }
 
 #[tokio::test]
