@@ -36,6 +36,12 @@ impl Access {
         tills.insert(token.to_bytes(), name.to_owned());
     }
 
+    /// The bearer of this token, to look at again later; `None` if nobody knows it.
+    pub fn bearer(&self, token: TokenHash) -> Option<Bearer> {
+        let caller = self.caller(token)?;
+        Some(Bearer { access: self.clone(), token, caller })
+    }
+
     /// Who bears this token.
     pub fn caller(&self, token: TokenHash) -> Option<Caller> {
         if token == self.operator {
@@ -65,9 +71,50 @@ impl Caller {
     }
 }
 
+/// Who calls, for an answer that goes on for long: its token may be replaced meanwhile.
+#[derive(Clone)]
+pub struct Bearer {
+    access: Access,
+    token: TokenHash,
+    caller: Caller,
+}
+
+impl Bearer {
+    /// Who called.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Whether the token still opens what it opened.
+    pub fn still_stands(&self) -> bool {
+        self.access.caller(self.token).as_ref() == Some(&self.caller)
+    }
+}
+
 /// The operator calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operator;
+
+impl<S: Send + Sync> FromRequestParts<S> for Bearer
+where
+    Access: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let token = auth::bearer(&parts.headers)?;
+        let bearer = Access::from_ref(state)
+            .bearer(token)
+            .ok_or_else(|| Problem::unauthenticated("the token is not known here"))?;
+        if bearer.caller.is_operator() && parts.extensions.get::<Lan>().is_some() {
+            return Err(Problem::forbidden(
+                "the operator's token is not taken over the LAN; use it on loopback, and a till's \
+                 token here",
+            ));
+        }
+        Ok(bearer)
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller
 where
@@ -76,17 +123,7 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let token = auth::bearer(&parts.headers)?;
-        let caller = Access::from_ref(state)
-            .caller(token)
-            .ok_or_else(|| Problem::unauthenticated("the token is not known here"))?;
-        if caller.is_operator() && parts.extensions.get::<Lan>().is_some() {
-            return Err(Problem::forbidden(
-                "the operator's token is not taken over the LAN; use it on loopback, and a till's \
-                 token here",
-            ));
-        }
-        Ok(caller)
+        Ok(Bearer::from_request_parts(parts, state).await?.caller)
     }
 }
 
@@ -113,9 +150,11 @@ mod tests {
     fn a_tills_new_token_replaces_its_old_one() {
         let hash = |byte| TokenHash::from_bytes([byte; 32]);
         let access = Access::new(hash(1), BTreeMap::from([([2; 32], "t1".to_owned())]));
-        assert_eq!(access.caller(hash(2)).unwrap().till(), "t1");
+        let bearers = [2, 1].map(|token| access.bearer(hash(token)).unwrap());
+        assert_eq!(bearers[0].caller().till(), "t1");
         access.add_till("t1", hash(3));
         assert_eq!(access.caller(hash(2)), None);
+        assert_eq!(bearers.map(|bearer| bearer.still_stands()), [false, true]);
         assert_eq!(access.caller(hash(3)).unwrap().till(), "t1");
         assert_eq!(access.caller(hash(1)).unwrap().till(), OPERATOR);
     }

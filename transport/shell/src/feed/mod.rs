@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::{Access, Caller};
+use crate::access::{Access, Bearer};
 use crate::answer::At;
 use crate::driver::Commits;
 use crate::extract::Query;
@@ -122,19 +122,19 @@ pub struct EventsPage {
         (status = 429, description = "`busy`: too many streams are open",
             body = crate::problem::ProblemBody, content_type = "application/problem+json")))]
 async fn events(
-    caller: Caller,
+    bearer: Bearer,
     State(feed): State<Feed>,
     headers: HeaderMap,
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
     let mut filter = Filter::parse(query.kind.as_deref(), query.lane.as_deref())?;
-    if !caller.is_operator() {
+    if !bearer.caller().is_operator() {
         let unknown = || Problem::not_enrolled("this device sells for nobody yet; join a tenant");
         filter.scope = Some(feed.tills_see.ok_or_else(unknown)?);
     }
     if wants_stream(&headers) {
         let after = last_event_id(&headers)?.or(query.after);
-        return stream::open(feed, filter, after).await;
+        return stream::open(feed, bearer, filter, after).await;
     }
     let limit = query.limit.unwrap_or(FEED_PAGE_EVENTS_MAX).clamp(1, FEED_PAGE_EVENTS_MAX);
     let read = feed.library.read(move |view| {

@@ -1,7 +1,8 @@
 //! The feed as a stream of server-sent events (WHATWG HTML, section 9.2).
 //!
 //! One task reads pages and hands over chunks, one at a time. A caller that takes none for too
-//! long is cut off; it goes on later where it stopped, so nothing is kept for it.
+//! long is cut off; it goes on later where it stopped, so nothing is kept for it. One whose token
+//! was replaced gets nothing more.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::timeout;
 
 use super::{Cursor, EVENT_STREAM, Feed, Filter, begin, page};
+use crate::access::Bearer;
 use crate::answer::{At, vector_header};
 use crate::driver::Commits;
 use crate::limits::{STREAM_CHUNK_EVENTS_MAX, STREAM_HEARTBEAT, STREAM_PAUSE, STREAMS_MAX};
@@ -25,6 +27,7 @@ use crate::read::Library;
 /// Opens a stream after a cursor. Its head bears the vector at which it begins.
 pub(super) async fn open(
     feed: Feed,
+    bearer: Bearer,
     filter: Filter,
     after: Option<String>,
 ) -> Result<Response, Problem> {
@@ -37,7 +40,8 @@ pub(super) async fn open(
     let (_, cursor) = body?;
     let (chunks, body) = mpsc::channel(1);
     let Feed { library, commits, stall_timeout, .. } = feed;
-    let task = Task { library, commits, filter, cursor, chunks, stall_timeout, _slot: slot };
+    let task =
+        Task { library, commits, bearer, filter, cursor, chunks, stall_timeout, _slot: slot };
     tokio::spawn(task.run());
     let head = [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, "no-store")];
     Ok(([vector_header(&vector)], head, Body::new(Chunks(body))).into_response())
@@ -61,6 +65,7 @@ impl hyper::body::Body for Chunks {
 struct Task {
     library: Library,
     commits: watch::Receiver<Commits>,
+    bearer: Bearer,
     filter: Filter,
     cursor: Cursor,
     chunks: mpsc::Sender<Bytes>,
@@ -68,7 +73,8 @@ struct Task {
     _slot: OwnedSemaphorePermit,
 }
 
-/// The stream is over: the caller has gone or is too slow, or the daemon stops.
+/// The stream is over: the caller has gone, is too slow or is not known any more, or the daemon
+/// stops.
 struct Over;
 
 impl Task {
@@ -122,7 +128,12 @@ impl Task {
         self.send(format!(": vector {vector}\nid: {}\n\n", self.cursor)).await
     }
 
+    /// Hands a chunk over, unless the caller's token was replaced: what a till may see is asked
+    /// again for everything that leaves.
     async fn send(&mut self, text: String) -> Result<(), Over> {
+        if !self.bearer.still_stands() {
+            return Err(Over);
+        }
         let sent = timeout(self.stall_timeout, self.chunks.send(text.into())).await;
         match sent {
             Ok(Ok(())) => Ok(()),

@@ -1,6 +1,6 @@
 //! The feed over a real replica: pages, cursors, streams and their bounds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::Pin;
 
@@ -16,6 +16,7 @@ use engine::store::memory::MemoryStore;
 use hyper::body::Body as _;
 
 use super::*;
+use crate::auth::{Token, TokenHash};
 use crate::read::View;
 
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -24,12 +25,18 @@ fn merchant() -> Scope {
     Scope::Merchant(MerchantId::from_name("north"))
 }
 
+/// What a token in words is known by.
+fn token(text: &str) -> TokenHash {
+    Token::parse(text).unwrap().hash()
+}
+
 /// A stall's replica, and a feed over its store.
 struct World {
     store: Arc<MemoryStore>,
     replica: Replica,
     commits: watch::Sender<Commits>,
     feed: Feed,
+    access: Access,
     next_key: u64,
 }
 
@@ -69,7 +76,9 @@ impl World {
         let commits = watch::Sender::default();
         let library = Library { store: shared, currency: "EUR".to_owned() };
         let feed = Feed::new(library, commits.subscribe(), Some(merchant()));
-        let mut world = Self { store, replica, commits, feed, next_key: 1 };
+        let tills = BTreeMap::from([(token("t1").to_bytes(), "t1".to_owned())]);
+        let access = Access::new(token("operator"), tills);
+        let mut world = Self { store, replica, commits, feed, access, next_key: 1 };
         world.commit();
         world
     }
@@ -102,7 +111,8 @@ impl World {
     }
 
     fn stream(&self, after: Option<String>) -> impl Future<Output = Result<Response, Problem>> {
-        stream::open(self.feed.clone(), Filter::default(), after)
+        let bearer = self.access.bearer(token("t1")).expect("a known token");
+        stream::open(self.feed.clone(), bearer, Filter::default(), after)
     }
 }
 
@@ -244,6 +254,26 @@ async fn a_caller_that_takes_nothing_is_cut_off() {
     }
     // What was handed over may still be taken; then the stream is over.
     while poll_fn(|cx| Pin::new(response.body_mut()).poll_frame(cx)).await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_tills_token_is_replaced_and_others_go_on() {
+    let mut world = World::new();
+    let before = world.goods();
+    let mut tills = world.stream(None).await.unwrap();
+    let operator = world.access.bearer(token("operator")).unwrap();
+    let mut operators =
+        stream::open(world.feed.clone(), operator, Filter::default(), None).await.unwrap();
+    until(tills.body_mut(), |text| text.contains(&before)).await;
+    world.access.add_till("t1", token("t1-anew"));
+    let after = world.goods();
+    while let Some(frame) = poll_fn(|cx| Pin::new(tills.body_mut()).poll_frame(cx)).await {
+        let frame = frame.unwrap();
+        let text = std::str::from_utf8(frame.data_ref().unwrap()).unwrap();
+        assert!(!text.contains(&after), "{text}");
+    }
+    until(operators.body_mut(), |text| text.contains(&after)).await;
+    assert_eq!(world.feed.streams(), 1);
 }
 
 #[tokio::test]
