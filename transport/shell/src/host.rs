@@ -124,7 +124,7 @@ pub async fn guard(
 }
 
 /// Lower case, without brackets, the root's dot or an unusual spelling of an address.
-fn normal(host: &str) -> String {
+pub(crate) fn normal(host: &str) -> String {
     let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     match bare.parse::<IpAddr>() {
         Ok(ip) => ip.to_canonical().to_string(),

@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 
 use crate::data_dir::DataDir;
 use crate::files::{self, FileError};
-use crate::host::Hosts;
+use crate::host::{Hosts, normal};
 use crate::limits::{CERTIFICATES_MAX, PRIVATE_FILE_BYTES_MAX};
 
 /// The certificate that signs itself, and its key, in the data directory.
@@ -99,7 +99,9 @@ impl Listener {
         let Settings { listen, hosts, certificate } = settings;
         let ip = listen.ip();
         let own = (!ip.is_unspecified()).then(|| ip.to_string());
-        let names: Vec<String> = hosts.iter().cloned().chain(own).collect();
+        // As certificates bear them and `Host` headers are compared: an IPv6 address may be written
+        // with the brackets of a URL, and those are no part of its name.
+        let names: Vec<String> = hosts.iter().map(|host| normal(host)).chain(own).collect();
         let (certificate, key) = match certificate {
             Some((certificate, key)) => (certificate.clone(), key.clone()),
             None => {
@@ -119,7 +121,7 @@ impl Listener {
             address: tcp.local_addr().map_err(failed)?.to_string(),
             hosts: names.clone(),
             fingerprint: hex::encode(digest(&SHA256, &leaf).as_ref()),
-            certificate: first_block(&text).to_owned(),
+            certificate: first_block(&text),
         };
         let hosts = Hosts::lan(names.iter().map(String::as_str));
         Ok(Self { tcp, tls: TlsAcceptor::from(Arc::new(tls)), hosts, about })
@@ -160,11 +162,13 @@ fn read_chain(path: &Path) -> Result<(String, Vec<CertificateDer<'static>>), Lan
     text.ok_or_else(|| not_pem(path, A_CERTIFICATE))
 }
 
-/// The first certificate's lines; never a key's, which may be in the same file.
-fn first_block(text: &str) -> &str {
-    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----\n");
+/// The first certificate's lines, whatever ends them in the file; never a key's, which may be in
+/// the same file.
+fn first_block(text: &str) -> String {
+    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
     let block = text.find(begin).map(|at| &text[at..]).unwrap_or_default();
-    block.find(end).map(|at| &block[..at + end.len()]).unwrap_or_default()
+    let block = block.find(end).map(|at| &block[..at + end.len()]).unwrap_or_default();
+    block.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, LanError> {
@@ -190,7 +194,7 @@ fn server_config(
 fn warn_of_names(leaf: &CertificateDer<'_>, names: &[String]) {
     let Ok(parsed) = ParsedCertificate::try_from(leaf) else { return };
     for name in names {
-        let asked = ServerName::try_from(name.trim_matches(['[', ']']));
+        let asked = ServerName::try_from(name.as_str());
         if asked.is_ok_and(|asked| verify_server_name(&parsed, &asked).is_err()) {
             tracing::warn!(
                 name,

@@ -54,10 +54,14 @@ struct Server {
     _dir: TempDir,
 }
 
-/// A node's listener with two calls, one for tills and one for the operator.
 async fn start(limits: Limits) -> Server {
+    start_as(limits, &["stall.lan"]).await
+}
+
+/// A node's listener with two calls, one for tills and one for the operator.
+async fn start_as(limits: Limits, hosts: &[&str]) -> Server {
     let dir = TempDir::new().unwrap();
-    let listener = bind(&dir, &settings(&["stall.lan"])).await.unwrap();
+    let listener = bind(&dir, &settings(hosts)).await.unwrap();
     let about = listener.about().clone();
     let tills = BTreeMap::from([(hash("till-token").to_bytes(), "t1".to_owned())]);
     let router = Router::new()
@@ -159,6 +163,36 @@ async fn another_host_is_refused_and_so_is_loopback_by_another_name() {
     for host in ["evil.example", "localhost", "stall.lan.evil.example", "127.0.0.2"] {
         let call = request("GET /v1/stock", host, "till-token", "");
         check(&exchange(&server.about, &call).await, 403, "till_hosts");
+    }
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_a_name_with_the_brackets_of_a_url_and_without() {
+    for written in ["[2001:db8::7]", "2001:db8::7", "2001:DB8:0::7"] {
+        let server = start_as(Limits::default(), &[written]).await;
+        assert_eq!(server.about.hosts, ["2001:db8::7", "127.0.0.1"], "{written}");
+        let sell = request("POST /v1/sales", "[2001:db8::7]:7702", "till-token", "");
+        let (answer, _) = exchange_as(&server.about, "2001:db8::7", &version::TLS13, sell).await;
+        check(&answer, 200, "sold");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_shown_whole_whatever_ends_its_lines() {
+    let dir = TempDir::new().unwrap();
+    let made = bind(&dir, &settings(&["stall.lan"])).await.unwrap().about().clone();
+    let text = std::fs::read_to_string(dir.path().join(TILL_PEM)).unwrap();
+    let (ends, given) = (["\r\n", "\n"], dir.path().join("given.pem"));
+    for (end, last) in ends.into_iter().flat_map(|end| [(end, end), (end, "")]) {
+        // The key first, so that the certificate's end is that of the file.
+        let (certificate, key) = text.split_at(made.certificate.len());
+        let text = format!("{key}{}", certificate.trim_end()).replace('\n', end);
+        files::write_private(&given, format!("{text}{last}").as_bytes()).unwrap();
+        let certificate = Some((given.clone(), given.clone()));
+        let with = Settings { certificate, ..settings(&["stall.lan"]) };
+        let shown = bind(&dir, &with).await.unwrap().about().clone();
+        assert_eq!(shown.certificate, made.certificate, "{end:?}, {last:?} at the end");
+        assert_eq!(shown.fingerprint, made.fingerprint);
     }
 }
 
