@@ -200,7 +200,8 @@ async fn stalls<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<At<Sta
     responses((status = 200, body = StatusBody)))]
 async fn status<E: Env>(_: Operator, State(api): State<Api<E>>) -> Result<At<StatusBody>, Problem> {
     let (status, stalls) = standing(&api).await?;
-    let body = StatusBody::new(&status, &stalls, api.calls.paths().wire_bytes());
+    let (currency, wire) = (&api.library.currency, api.calls.paths().wire_bytes());
+    let body = StatusBody::new(&status, currency, &stalls, wire);
     Ok(At { vector: status.vector, body })
 }
 

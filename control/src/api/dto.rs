@@ -102,6 +102,8 @@ pub(super) struct StatusBody {
     role: &'static str,
     /// The tenant.
     tenant: String,
+    /// The market's currency, an ISO 4217 code.
+    currency: String,
     /// The hash of the committed version vector.
     vector: String,
     /// Events held.
@@ -136,12 +138,18 @@ pub(super) struct ForkBody {
 }
 
 impl StatusBody {
-    pub(super) fn new(status: &Status, stalls: &[StallStatus], wire: WireBytes) -> Self {
+    pub(super) fn new(
+        status: &Status,
+        currency: &str,
+        stalls: &[StallStatus],
+        wire: WireBytes,
+    ) -> Self {
         Self {
             device: status.device.to_string(),
             name: status.name.clone(),
             role: "control",
             tenant: status.tenant.to_string(),
+            currency: currency.to_owned(),
             vector: status.vector.to_string(),
             events: status.events,
             halted: status.halted.clone(),

@@ -191,6 +191,8 @@ pub struct StatusBody {
     /// The tenant.
     tenant: String,
     /// The hash of the committed version vector.
+    /// The market's currency, an ISO 4217 code.
+    currency: String,
     vector: String,
     /// Events held.
     events: u64,
@@ -262,7 +264,12 @@ struct ForkBody {
 
 impl StatusBody {
     /// The status as the API states it.
-    pub fn new(status: &Status, wire: WireBytes, till_api: Option<&TillApi>) -> Self {
+    pub fn new(
+        status: &Status,
+        currency: &str,
+        wire: WireBytes,
+        till_api: Option<&TillApi>,
+    ) -> Self {
         let peers = status.peers.iter().map(|peer| PeerBody {
             device: peer.device.to_string(),
             name: peer.name.clone(),
@@ -284,6 +291,7 @@ impl StatusBody {
             role: "stall".to_owned(),
             tenant: status.tenant.to_string(),
             vector: status.vector.to_string(),
+            currency: currency.to_owned(),
             events: status.events,
             link_up: status.link_up,
             halted: status.halted.clone(),

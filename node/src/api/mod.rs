@@ -263,7 +263,7 @@ async fn status<E: Env>(_: Caller, State(api): State<Api<E>>) -> Result<At<Statu
     match ask(&api, Call::Status).await? {
         Answer::Status(status) => {
             let wire = api.calls.paths().wire_bytes();
-            let body = StatusBody::new(&status, wire, api.till_api.as_ref());
+            let body = StatusBody::new(&status, &api.library.currency, wire, api.till_api.as_ref());
             Ok(At { vector: status.vector, body })
         }
         other => Err(unexpected(&other)),

@@ -93,6 +93,7 @@ async fn every_command_works_beside_a_running_daemon() {
     assert_eq!((&verified["ok"], &verified["problems"]), (&json!(true), &json!([])));
     assert_eq!(north.ask(&["till", "add", "t9"]).await["name"], "t9");
     north.wait_nothing_at_risk().await;
+    assert_eq!(status["currency"], "USD");
 
     let status = market.control.ask(&["status"]).await;
     assert_eq!(
@@ -103,6 +104,7 @@ async fn every_command_works_beside_a_running_daemon() {
     let sales = market.sales().await;
     assert_eq!(sales.len(), 3);
     assert!(sales.iter().any(|sale| sale.id == sold["sale"].as_str().unwrap()), "{sales:?}");
+    assert_eq!(status["currency"], "USD");
     for command in [&["status"][..], &["stock"], &["verify"], &["link", "down"]] {
         let words = north.command(command).await;
         assert!(words.code == 0 && !words.stdout.trim().is_empty(), "{command:?}: {words:?}");
