@@ -40,8 +40,8 @@ struct When {
     business_day: i32,
 }
 
-fn when(at: &str, business_day: Option<&str>) -> Result<When, Problem> {
-    let at = time::time("at", at)?;
+fn when(at: Option<&str>, business_day: Option<&str>) -> Result<When, Problem> {
+    let at = time::time_or_stall("at", at)?;
     Ok(When { at, business_day: time::day(business_day, at)? })
 }
 
@@ -49,7 +49,7 @@ fn when(at: &str, business_day: Option<&str>) -> Result<When, Problem> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CashBody {
-    at: String,
+    at: Option<String>,
     business_day: Option<String>,
     #[schema(value_type = String, example = "paid-in")]
     direction: CashDirection,
@@ -67,7 +67,7 @@ async fn cash<E: Env>(
     headers: HeaderMap,
     JsonBody(body): JsonBody<CashBody>,
 ) -> Result<Response, Problem> {
-    let When { at, business_day } = when(&body.at, body.business_day.as_deref())?;
+    let When { at, business_day } = when(body.at.as_deref(), body.business_day.as_deref())?;
     let moved = CashMoved {
         key: key(&caller, &headers)?,
         at_ms: at.ms,
@@ -85,7 +85,7 @@ async fn cash<E: Env>(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OpenBody {
-    at: String,
+    at: Option<String>,
     business_day: Option<String>,
     #[serde(default)]
     cashier: String,
@@ -101,7 +101,7 @@ async fn open_shift<E: Env>(
     headers: HeaderMap,
     JsonBody(body): JsonBody<OpenBody>,
 ) -> Result<Response, Problem> {
-    let When { at, business_day } = when(&body.at, body.business_day.as_deref())?;
+    let When { at, business_day } = when(body.at.as_deref(), body.business_day.as_deref())?;
     let opened = ShiftOpened {
         key: key(&caller, &headers)?,
         at_ms: at.ms,
@@ -118,7 +118,7 @@ async fn open_shift<E: Env>(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CloseShiftBody {
-    at: String,
+    at: Option<String>,
     shift: Option<String>,
     counted: i64,
 }
@@ -135,7 +135,7 @@ async fn close_shift<E: Env>(
     let shift = body.shift.as_deref().map(|text| dto::event_id("shift", text));
     let closed = ShiftClosed {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         shift: shift.transpose()?.unwrap_or(OPEN_SHIFT),
         counted: body.counted,
         expected: 0,
@@ -148,7 +148,7 @@ async fn close_shift<E: Env>(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CloseDayBody {
-    at: String,
+    at: Option<String>,
     business_day: Option<String>,
     counted: i64,
 }
@@ -162,7 +162,7 @@ async fn close_day<E: Env>(
     headers: HeaderMap,
     JsonBody(body): JsonBody<CloseDayBody>,
 ) -> Result<Response, Problem> {
-    let When { at, business_day } = when(&body.at, body.business_day.as_deref())?;
+    let When { at, business_day } = when(body.at.as_deref(), body.business_day.as_deref())?;
     let closed = DayClosed {
         key: key(&caller, &headers)?,
         at_ms: at.ms,
@@ -172,6 +172,8 @@ async fn close_day<E: Env>(
         expected: 0,
     };
     let (written, id) = state(&api, CashRequest::CloseDay(closed)).await?;
+    // The stall may have filled it in.
+    let business_day = written.closed_day.unwrap_or(business_day);
     let log = written.id.log;
     let read = api.library.read(move |view: &View<'_>| {
         let store = view.store;
@@ -191,7 +193,7 @@ async fn close_day<E: Env>(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReprintBody {
-    at: String,
+    at: Option<String>,
     document: String,
 }
 
@@ -207,7 +209,7 @@ async fn reprint<E: Env>(
     let document: EventId = dto::event_id("document", &body.document)?;
     let asked = ReceiptReprinted {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         document,
     };
     let (written, id) = state(&api, CashRequest::Reprint(asked)).await?;

@@ -25,9 +25,10 @@ pub struct SaleBody {
     /// Who rings it up.
     #[serde(default)]
     cashier: String,
-    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    /// When, as the till's clock shows it: RFC 3339 with the local offset; the stall's time in UTC
+    /// if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    sold_at: String,
+    sold_at: Option<String>,
     /// The day that it counts for; the local date of `sold_at` if left out.
     #[schema(example = "2017-01-01")]
     business_day: Option<String>,
@@ -97,9 +98,9 @@ struct TenderBody {
 pub struct RefundBody {
     /// The sale's id.
     sale: String,
-    /// When: RFC 3339 with the local offset.
+    /// When: RFC 3339 with the local offset; the stall's time in UTC if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
     /// The day that it counts for; the local date of `at` if left out.
     business_day: Option<String>,
     /// What comes back, never more than was sold.
@@ -129,18 +130,18 @@ struct RefundLineBody {
 pub struct VoidBody {
     /// The sale's id.
     sale: String,
-    /// When: RFC 3339 with the local offset.
+    /// When: RFC 3339 with the local offset; the stall's time in UTC if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
 }
 
 /// Goods received, as a till sends them.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GoodsBody {
-    /// When: RFC 3339 with the local offset.
+    /// When: RFC 3339 with the local offset; the stall's time in UTC if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
     /// The delivery note, or whatever it is known by.
     #[serde(default)]
     reference: String,
@@ -190,9 +191,9 @@ pub struct StatusBody {
     role: String,
     /// The tenant.
     tenant: String,
-    /// The hash of the committed version vector.
     /// The market's currency, an ISO 4217 code.
     currency: String,
+    /// The hash of the committed version vector.
     vector: String,
     /// Events held.
     events: u64,
@@ -290,8 +291,8 @@ impl StatusBody {
             name: status.name.clone(),
             role: "stall".to_owned(),
             tenant: status.tenant.to_string(),
-            vector: status.vector.to_string(),
             currency: currency.to_owned(),
+            vector: status.vector.to_string(),
             events: status.events,
             link_up: status.link_up,
             halted: status.halted.clone(),
@@ -349,7 +350,7 @@ impl StatusBody {
 
 impl SaleBody {
     pub(crate) fn into_request(self, key: Key) -> Result<Request, Problem> {
-        let at = time::time("sold_at", &self.sold_at)?;
+        let at = time::time_or_stall("sold_at", self.sold_at.as_deref())?;
         let zero = self.lines.iter().enumerate().filter(|(_, line)| line.zero_quantity);
         let zero = zero.map(|(index, _)| index).collect();
         let bundles = (0..).zip(&self.lines);
@@ -386,7 +387,7 @@ impl SaleBody {
 
 impl RefundBody {
     pub(super) fn into_request(self, key: Key, currency: [u8; 3]) -> Result<Request, Problem> {
-        let at = time::time("at", &self.at)?;
+        let at = time::time_or_stall("at", self.at.as_deref())?;
         if let Some(at) = self.tenders.iter().position(|tender| tender.offline) {
             let text = format!("tenders[{at}].offline is for sales alone; leave it out");
             return Err(Problem::malformed(text));
@@ -414,14 +415,14 @@ impl RefundBody {
 
 impl VoidBody {
     pub(super) fn into_request(self, key: Key) -> Result<Request, Problem> {
-        let at_ms = time::time("at", &self.at)?.ms;
+        let at_ms = time::time_or_stall("at", self.at.as_deref())?.ms;
         Ok(Request::Void(Void { key, sale: event_id("sale", &self.sale)?, at_ms }))
     }
 }
 
 impl GoodsBody {
     pub(super) fn into_request(self, key: Key) -> Result<Request, Problem> {
-        let at_ms = time::time("at", &self.at)?.ms;
+        let at_ms = time::time_or_stall("at", self.at.as_deref())?.ms;
         let newly = self.lines.iter().filter(|line| line.promise);
         let newly: Vec<String> = newly.map(|line| line.sku.clone()).collect();
         let line = |line: GoodsLineBody| GoodsLine { sku: line.sku, quantity: line.quantity };

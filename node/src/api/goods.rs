@@ -40,9 +40,10 @@ pub(super) fn routes<E: Env>() -> Routes<Api<E>> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DispatchBody {
-    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    /// When, as the till's clock shows it: RFC 3339 with the local offset; the stall's time in UTC
+    /// if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
     /// The device of the stall that they go to.
     #[schema(value_type = String)]
     to: DeviceId,
@@ -56,9 +57,10 @@ struct DispatchBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TakenInBody {
-    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    /// When, as the till's clock shows it: RFC 3339 with the local offset; the stall's time in UTC
+    /// if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
     /// The dispatch, an event id.
     dispatch: String,
     /// At most 500 lines.
@@ -68,9 +70,10 @@ struct TakenInBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReturnedBody {
-    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    /// When, as the till's clock shows it: RFC 3339 with the local offset; the stall's time in UTC
+    /// if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
     /// A note's number, for whom, or nothing.
     #[serde(default)]
     reference: String,
@@ -83,9 +86,10 @@ struct ReturnedBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SpoiledBody {
-    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    /// When, as the till's clock shows it: RFC 3339 with the local offset; the stall's time in UTC
+    /// if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
     /// Why, in words, or nothing.
     #[serde(default)]
     reason: String,
@@ -96,9 +100,10 @@ struct SpoiledBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReservationBody {
-    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    /// When, as the till's clock shows it: RFC 3339 with the local offset; the stall's time in UTC
+    /// if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
     /// When it is let go of: RFC 3339 with the local offset, at most 31 days ahead.
     #[schema(example = "2017-01-01T12:00:00+01:00")]
     until: String,
@@ -112,9 +117,10 @@ struct ReservationBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReleaseBody {
-    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    /// When, as the till's clock shows it: RFC 3339 with the local offset; the stall's time in UTC
+    /// if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
 }
 
 /// Where a count began: what starting one answers, and finishing it repeats.
@@ -131,9 +137,10 @@ pub struct PlaceBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CountBody {
-    /// When, as the till's clock shows it: RFC 3339 with the local offset.
+    /// When, as the till's clock shows it: RFC 3339 with the local offset; the stall's time in UTC
+    /// if left out.
     #[schema(example = "2017-01-01T10:00:00+01:00")]
-    at: String,
+    at: Option<String>,
     /// Where it began: what starting it answered.
     start: PlaceBody,
     /// 1 to 500 lines, each SKU once.
@@ -220,7 +227,7 @@ async fn dispatch<E: Env>(
 ) -> Result<Response, Problem> {
     let goods = GoodsDispatched {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         to: body.to,
         reference: body.reference,
         lines: lines(body.lines),
@@ -239,7 +246,7 @@ async fn take_in<E: Env>(
 ) -> Result<Response, Problem> {
     let goods = GoodsTakenIn {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         dispatch: dto::event_id("dispatch", &body.dispatch)?,
         lines: lines(body.lines),
     };
@@ -257,7 +264,7 @@ async fn give_back<E: Env>(
 ) -> Result<Response, Problem> {
     let goods = GoodsReturned {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         reference: body.reference,
         lines: lines(body.lines),
         resaleable: body.resaleable,
@@ -276,7 +283,7 @@ async fn spoil<E: Env>(
 ) -> Result<Response, Problem> {
     let goods = GoodsSpoiled {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         reason: body.reason,
         lines: lines(body.lines),
     };
@@ -294,7 +301,7 @@ async fn reserve<E: Env>(
 ) -> Result<Response, Problem> {
     let goods = GoodsReserved {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         until_ms: time::time("until", &body.until)?.ms,
         reference: body.reference,
         lines: lines(body.lines),
@@ -315,7 +322,7 @@ async fn release<E: Env>(
 ) -> Result<Response, Problem> {
     let release = ReservationReleased {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         reservation: dto::event_id("reservation", &id)?,
     };
     write(&api, Request::Goods(Movement::Released(release)), ReleasedAnswer::new).await
@@ -348,7 +355,7 @@ async fn finish_count<E: Env>(
 ) -> Result<Response, Problem> {
     let take = StockCounted {
         key: key(&caller, &headers)?,
-        at_ms: time::time("at", &body.at)?.ms,
+        at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         start_epoch: body.start.epoch,
         start_seq: body.start.seq,
         lines: body.lines.into_iter().map(counted).collect(),

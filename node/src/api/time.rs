@@ -1,10 +1,13 @@
-//! Times and dates as tills write them: RFC 3339 with the local offset.
+//! Times and dates as tills write them: RFC 3339 with the local offset. A time that is left out is
+//! the stall's, which the core fills in.
 
 use jiff::civil::Date;
 use jiff::fmt::temporal::Pieces;
 use shell::problem::Problem;
 
-/// A time with what the till's clock showed.
+use crate::core::{STALL_DAY, STALL_TIME};
+
+/// A time with what the till's clock showed; [`LocalTime::STALL`] where it showed none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LocalTime {
     /// Milliseconds since 1970-01-01T00:00Z.
@@ -13,6 +16,16 @@ pub(super) struct LocalTime {
     pub offset_minutes: i16,
     /// The local date: days since 1970-01-01.
     pub date: i32,
+}
+
+impl LocalTime {
+    /// The stall's own time and day, whatever they are once the fact is stated.
+    pub const STALL: Self = Self { ms: STALL_TIME, offset_minutes: 0, date: STALL_DAY };
+}
+
+/// Reads an RFC 3339 time with an offset, or leaves it to the stall.
+pub(super) fn time_or_stall(field: &str, text: Option<&str>) -> Result<LocalTime, Problem> {
+    text.map_or(Ok(LocalTime::STALL), |text| time(field, text))
 }
 
 /// Reads an RFC 3339 time with an offset.
@@ -63,6 +76,18 @@ mod tests {
     fn the_local_date_is_the_tills_and_not_that_of_utc() {
         check("1970-01-02T00:30:00+01:00", Some((84_600_000, 60, 1)));
         check("1969-12-31T23:30:00-01:00", Some((1_800_000, -60, -1)));
+    }
+
+    #[test]
+    fn a_time_left_out_is_the_stalls_and_so_is_its_day() {
+        let left_out = time_or_stall("at", None).unwrap();
+        assert_eq!((left_out.ms, day(None, left_out).unwrap()), (STALL_TIME, STALL_DAY));
+        assert_eq!(
+            day(Some("1970-01-02"), left_out).unwrap(),
+            1,
+            "a day may be given all the same"
+        );
+        assert!(time_or_stall("at", Some("")).is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod request;
 mod reservations;
 mod status;
 mod telemetry;
+mod times;
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,7 @@ pub use request::{Request, Written};
 use reservations::Reservations;
 pub use status::{PeerStatus, Status};
 use telemetry::Telemetry;
+pub use times::{STALL_DAY, STALL_TIME};
 
 /// The daemon's own rows.
 const TILLS: u8 = 1;
@@ -200,6 +202,7 @@ impl Stall {
         if let Some(id) = self.device.replica.bearer(scope, request.key())? {
             return self.again(id, scope, request);
         }
+        request.fill_time(now);
         if let Request::Grant(grant) = &mut request {
             grant.request = self.open_request(scope, &grant.to, &grant.sku)?;
         }

@@ -55,6 +55,8 @@ pub struct Written {
     pub copy: u64,
     /// What the books expected in a drawer or in all, and what was counted, in minor units.
     pub found: Option<(i64, i64)>,
+    /// The business day that was closed: days since 1970-01-01.
+    pub closed_day: Option<i32>,
     /// The bundle that a sale was priced from.
     pub price_bundle: Option<Hash>,
     /// Whether an earlier request with the same key had stated it.
@@ -96,6 +98,7 @@ impl Request {
 
     /// Takes from an earlier statement of the same request what the stall added to it.
     pub(super) fn restate(&mut self, earlier: &Payload) {
+        self.take_time(earlier);
         match (self, earlier) {
             (Self::Sale(asked, _), Payload::SaleCompleted(was)) => asked.fill_from(was),
             (Self::Refund(asked), Payload::SaleRefunded(was)) => asked.fill_from(was),
@@ -132,12 +135,27 @@ impl Request {
             Self::Cash(request) => request.found(),
             _ => None,
         };
+        let closed_day = match self {
+            Self::Cash(CashRequest::CloseDay(closed)) => Some(closed.business_day),
+            _ => None,
+        };
         let counted = match self {
             Self::Goods(goods) => goods.counted(),
             _ => Vec::new(),
         };
         let price_bundle = if let Self::Sale(sale, _) = self { sale.price_bundle } else { None };
-        Written { id, total, change, receipt, copy, found, counted, price_bundle, replayed }
+        Written {
+            id,
+            total,
+            change,
+            receipt,
+            copy,
+            found,
+            closed_day,
+            counted,
+            price_bundle,
+            replayed,
+        }
     }
 }
 

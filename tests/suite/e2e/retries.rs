@@ -52,6 +52,37 @@ async fn the_same_key_and_body_give_the_same_answer_also_after_a_sigkill() {
 }
 
 #[tokio::test]
+async fn a_write_without_a_time_gets_the_stalls_and_a_retry_keeps_it() {
+    let market = Market::open().await;
+    let mut north = market.stall("north").await;
+    north.sell(2).await;
+    let (sale, other) = (json!(north.sold[0].id), json!(north.sold[1].id));
+    let mut requests = requests(&sale, &other);
+    for (_, body) in &mut requests {
+        for time in ["sold_at", "business_day", "at"] {
+            body.as_object_mut().expect("a body").remove(time);
+        }
+    }
+    let mut first = Vec::new();
+    for (at, (path, body)) in requests.iter().enumerate() {
+        let answer = ask(&north, at, path, body).await;
+        assert_eq!((answer.status, answer.replayed), (201, false), "{path}: {answer:?}");
+        first.push(answer.body);
+    }
+    north.kill();
+    north.start().await;
+    for (at, (path, body)) in requests.iter().enumerate() {
+        let answer = ask(&north, at, path, body).await;
+        assert_eq!((answer.status, answer.replayed), (201, true), "{path}: {answer:?}");
+        assert_eq!(answer.body, first[at], "{path}");
+    }
+    // A time that is given is part of what was asked.
+    let mut timed = requests[3].1.clone();
+    timed["at"] = json!("2017-01-01T11:00:00+01:00");
+    assert_eq!(ask(&north, 3, "/v1/voids", &timed).await.status, 422);
+}
+
+#[tokio::test]
 async fn a_retry_with_another_body_is_refused() {
     let market = Market::open().await;
     let mut north = market.stall("north").await;
