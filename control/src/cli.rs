@@ -5,10 +5,10 @@ mod prices;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use shell::Exit;
+use shell::arguments::{GoodsLine, goods_line};
 use shell::catalogue::command::{self as catalogue, CatalogueCommand};
 use shell::client::{Client, ClientError, escape};
 use shell::env::RealEnv;
@@ -106,8 +106,8 @@ enum Command {
         #[arg(long, value_name = "DEVICE")]
         to: String,
         /// What, as SKU:THOUSANDTHS; may be given several times [default: everything]
-        #[arg(long = "line", value_name = "LINE")]
-        lines: Vec<String>,
+        #[arg(long = "line", value_name = "LINE", value_parser = goods_line)]
+        lines: Vec<GoodsLine>,
     },
     /// Show who may sell how much of promised goods
     Rights,
@@ -211,18 +211,10 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-async fn forfeit(cli: &Cli, device: &str, to: &str, lines: &[String]) -> anyhow::Result<()> {
+async fn forfeit(cli: &Cli, device: &str, to: &str, lines: &[GoodsLine]) -> anyhow::Result<()> {
     let mut body = json!({ "device": device, "to": to });
-    let line = |line: &String| {
-        let parts = line.rsplit_once(':');
-        let (sku, quantity) =
-            parts.with_context(|| format!("line {line:?} is not SKU:THOUSANDTHS"))?;
-        let quantity: u64 =
-            quantity.parse().with_context(|| format!("line {line:?} is not SKU:THOUSANDTHS"))?;
-        anyhow::Ok(json!({ "sku": sku, "quantity": quantity }))
-    };
     if !lines.is_empty() {
-        body["lines"] = lines.iter().map(line).collect::<anyhow::Result<Value>>()?;
+        body["lines"] = lines.iter().map(|line| line.body("quantity")).collect();
     }
     let answer: Value = Client::open(&cli.data)?.post("/v1/rights/forfeits", &body).await?;
     let count = answer["forfeited"].as_array().map_or(0, Vec::len);

@@ -2,11 +2,13 @@
 //! its API; `verify` also works on a directory at rest.
 
 mod goods;
+mod sell;
+#[cfg(test)]
+mod tests;
 mod till;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use shell::Exit;
@@ -63,17 +65,7 @@ enum Command {
     /// Show peers, lag, and what is at risk now
     Status,
     /// Ring up a sale
-    Sell {
-        /// Lines, each SKU:THOUSANDTHS:MINOR-UNITS, as in 1004906:1000:199
-        #[arg(required = true, value_name = "LINE")]
-        lines: Vec<String>,
-        /// How it is paid: cash, card or voucher
-        #[arg(long, default_value = "cash")]
-        tender: String,
-        /// The idempotency key; a repeated one does not sell twice [default: drawn at random]
-        #[arg(long)]
-        key: Option<String>,
-    },
+    Sell(sell::Sell),
     /// Say where the live page is, for a browser on this machine
     Page,
     /// Show the stock, of everything or of one SKU
@@ -234,7 +226,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let url = Client::open(data)?.url("/");
             show(cli, &json!({ "url": url }), &url);
         }
-        Command::Sell { lines, tender, key } => sell(cli, lines, tender, key.as_deref()).await?,
+        Command::Sell(sell) => sell::run(cli, sell).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
         Command::Catalogue(command) => {
             let (answer, words) = catalogue::run(&Client::open(data)?, command).await?;
@@ -295,35 +287,6 @@ async fn run_daemon(data: &Path, file: Option<&Path>, flags: &Flags) -> anyhow::
     Ok(Exit::Ok)
 }
 
-async fn sell(cli: &Cli, lines: &[String], tender: &str, key: Option<&str>) -> anyhow::Result<()> {
-    let client = Client::open(&cli.data)?;
-    let summary: Value = client.get("/v1/sales/summary").await?;
-    let mut bodies = Vec::new();
-    let mut due: i64 = 0;
-    for line in lines {
-        let mut parts = line.rsplitn(3, ':');
-        let (amount, quantity, sku) = (parts.next(), parts.next(), parts.next());
-        let amount: Option<i64> = amount.and_then(|text| text.parse().ok());
-        let quantity: Option<u64> = quantity.and_then(|text| text.parse().ok());
-        let ((Some(amount), Some(quantity)), Some(sku)) = ((amount, quantity), sku) else {
-            anyhow::bail!("line {line:?} is not SKU:THOUSANDTHS:MINOR-UNITS, as in tea:1000:199");
-        };
-        due = due.checked_add(amount).context("the amounts are too large")?;
-        bodies.push(json!({ "sku": sku, "quantity": quantity, "amount": amount }));
-    }
-    let (at, key) = till::now_and_key(key)?;
-    let body = json!({
-        "sold_at": at,
-        "currency": summary["currency"],
-        "lines": bodies,
-        "tenders": [{ "kind": tender, "amount": due }],
-    });
-    let answer: Value = client.post_once("/v1/sales", &key, &body).await?;
-    let words = format!("sold {} for {} minor units", answer["sale"], answer["total"]);
-    show(cli, &answer, &words);
-    Ok(())
-}
-
 async fn rights(cli: &Cli, command: &RightsCommand) -> anyhow::Result<()> {
     let client = Client::open(&cli.data)?;
     let (path, other, words, moved) = match command {
@@ -333,7 +296,7 @@ async fn rights(cli: &Cli, command: &RightsCommand) -> anyhow::Result<()> {
     };
     let Move { device, sku, quantity, key } = moved;
     let body = json!({ other: device, "sku": sku, "quantity": quantity });
-    let (_, key) = till::now_and_key(key.as_deref())?;
+    let key = till::key_or_random(key.as_deref())?;
     let answer: Value = client.post_once(path, &key, &body).await?;
     show(cli, &answer, &format!("{words} {quantity} thousandths of {sku}"));
     Ok(())

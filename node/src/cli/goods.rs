@@ -2,8 +2,10 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use shell::arguments::{GoodsLine, goods_line};
 use shell::client::Client;
 
+use super::till::key_or_random;
 use super::{Cli, show};
 use crate::api::goods::PlaceBody;
 
@@ -22,8 +24,8 @@ pub(super) enum GoodsCommand {
         /// The dispatch, as `transfers` shows it
         dispatch: String,
         /// What came, each SKU:THOUSANDTHS; none when nothing came
-        #[arg(value_name = "LINE")]
-        lines: Vec<String>,
+        #[arg(value_name = "LINE", value_parser = goods_line)]
+        lines: Vec<GoodsLine>,
         /// The idempotency key; a repeated one states nothing more [default: drawn at random]
         #[arg(long)]
         key: Option<String>,
@@ -46,8 +48,8 @@ pub(super) enum GoodsCommand {
 #[derive(Debug, Args)]
 pub(super) struct Goods {
     /// Lines, each SKU:THOUSANDTHS, as in 1004906:1000
-    #[arg(required = true, value_name = "LINE")]
-    lines: Vec<String>,
+    #[arg(required = true, value_name = "LINE", value_parser = goods_line)]
+    lines: Vec<GoodsLine>,
     /// The idempotency key; a repeated one states nothing more [default: drawn at random]
     #[arg(long)]
     key: Option<String>,
@@ -60,8 +62,8 @@ pub(super) enum CountCommand {
     /// State what was counted
     Finish {
         /// Where it began, as `count begin` said
-        #[arg(long, value_name = "EPOCH:SEQ")]
-        start: String,
+        #[arg(long, value_name = "EPOCH:SEQ", value_parser = place)]
+        start: PlaceBody,
         #[command(flatten)]
         goods: Goods,
     },
@@ -71,18 +73,18 @@ pub(super) async fn run(cli: &Cli, command: &GoodsCommand) -> anyhow::Result<()>
     let client = Client::open(&cli.data)?;
     match command {
         GoodsCommand::Dispatch { to, goods } => {
-            let lines = lines(&goods.lines, "quantity")?;
+            let lines = lines(&goods.lines, "quantity");
             let body = json!({ "to": to, "lines": lines });
             let answer = state(&client, "/v1/goods/dispatches", goods.key.as_deref(), body).await?;
             show(cli, &answer, &format!("dispatched {}", text(&answer["dispatch"])));
         }
         GoodsCommand::TakeIn { dispatch, lines: came, key } => {
-            let body = json!({ "dispatch": dispatch, "lines": lines(came, "quantity")? });
+            let body = json!({ "dispatch": dispatch, "lines": lines(came, "quantity") });
             let answer = state(&client, "/v1/goods/taken-in", key.as_deref(), body).await?;
             show(cli, &answer, &format!("taken in {}", text(&answer["taken_in"])));
         }
         GoodsCommand::Spoil { reason, goods } => {
-            let body = json!({ "reason": reason, "lines": lines(&goods.lines, "quantity")? });
+            let body = json!({ "reason": reason, "lines": lines(&goods.lines, "quantity") });
             let answer = state(&client, "/v1/goods/spoiled", goods.key.as_deref(), body).await?;
             show(cli, &answer, &format!("written off {}", text(&answer["spoiled"])));
         }
@@ -94,7 +96,7 @@ pub(super) async fn run(cli: &Cli, command: &GoodsCommand) -> anyhow::Result<()>
             show(cli, &answer, &words);
         }
         GoodsCommand::Count(CountCommand::Finish { start, goods }) => {
-            let body = json!({ "start": place(start)?, "lines": lines(&goods.lines, "counted")? });
+            let body = json!({ "start": start, "lines": lines(&goods.lines, "counted") });
             let answer = state(&client, "/v1/counts/finish", goods.key.as_deref(), body).await?;
             show(cli, &answer, &variances(&answer));
         }
@@ -124,31 +126,26 @@ async fn state(
     client: &Client,
     path: &str,
     key: Option<&str>,
-    mut body: Value,
+    body: Value,
 ) -> anyhow::Result<Value> {
-    let (at, key) = super::till::now_and_key(key)?;
-    body["at"] = json!(at);
+    let key = key_or_random(key)?;
     Ok(client.post_once(path, &key, &body).await?)
 }
 
-fn lines(lines: &[String], field: &str) -> anyhow::Result<Vec<Value>> {
-    let mut out = Vec::new();
-    for line in lines {
-        let parts = line.rsplit_once(':').map(|(sku, text)| (sku, text.parse::<u64>()));
-        let Some((sku, Ok(quantity))) = parts else {
-            anyhow::bail!("line {line:?} is not SKU:THOUSANDTHS, as in tea:1000");
-        };
-        out.push(json!({ "sku": sku, field: quantity }));
-    }
-    Ok(out)
+fn lines(lines: &[GoodsLine], field: &str) -> Vec<Value> {
+    lines.iter().map(|line| line.body(field)).collect()
 }
 
-fn place(text: &str) -> anyhow::Result<Value> {
+/// Reads `EPOCH:SEQ`.
+fn place(text: &str) -> Result<PlaceBody, String> {
     let parts = text.split_once(':').map(|(epoch, seq)| (epoch, seq.parse::<u64>()));
-    let Some((epoch, Ok(seq))) = parts else {
-        anyhow::bail!("start {text:?} is not EPOCH:SEQ; copy it from `count begin`");
+    let place = match parts {
+        Some((epoch, Ok(seq))) => {
+            serde_json::from_value(json!({ "epoch": epoch, "seq": seq })).ok()
+        }
+        _ => None,
     };
-    Ok(json!({ "epoch": epoch, "seq": seq }))
+    place.ok_or_else(|| "write it as EPOCH:SEQ; copy it from `count begin`".to_owned())
 }
 
 fn variances(answer: &Value) -> String {

@@ -18,14 +18,15 @@ pub(super) struct Shown {
     pub words: String,
 }
 
-/// The time now, with an offset, and the key given or one drawn at random.
-pub(super) fn now_and_key(key: Option<&str>) -> anyhow::Result<(String, String)> {
-    let env = RealEnv::new()?;
+/// The key given, or one drawn at random. No command states a time: the stall does, so a repeat
+/// with the same key is the same request.
+pub(super) fn key_or_random(key: Option<&str>) -> anyhow::Result<String> {
+    if let Some(key) = key {
+        return Ok(key.to_owned());
+    }
     let mut random = [0; 8];
-    env.fill_random(&mut random);
-    let key = key.map_or_else(|| engine::hex::encode(&random), str::to_owned);
-    let now = jiff::Timestamp::from_millisecond(i64::try_from(env.now().wall_ms)?)?;
-    Ok((now.to_string().replace('Z', "+00:00"), key))
+    RealEnv::new()?.fill_random(&mut random);
+    Ok(engine::hex::encode(&random))
 }
 
 /// Moves cash.
@@ -36,13 +37,13 @@ pub(super) async fn cash(
     reason: &str,
     key: Option<&str>,
 ) -> anyhow::Result<Shown> {
-    let (at, key) = now_and_key(key)?;
+    let key = key_or_random(key)?;
     let way = match direction {
         "in" => "paid-in",
         "out" => "paid-out",
         _ => "dropped",
     };
-    let body = json!({ "at": at, "direction": way, "amount": amount, "reason": reason });
+    let body = json!({ "direction": way, "amount": amount, "reason": reason });
     let json: Value = Client::open(data)?.post_once("/v1/cash", &key, &body).await?;
     Ok(Shown { json, words: format!("{way} {amount} minor units") })
 }
@@ -50,8 +51,8 @@ pub(super) async fn cash(
 /// Closes a day.
 pub(super) async fn day(data: &Path, command: &DayCommand) -> anyhow::Result<Shown> {
     let DayCommand::Close { counted, day, key } = command;
-    let (at, key) = now_and_key(key.as_deref())?;
-    let body = json!({ "at": at, "business_day": day, "counted": counted });
+    let key = key_or_random(key.as_deref())?;
+    let body = json!({ "business_day": day, "counted": counted });
     let json: Value = Client::open(data)?.post_once("/v1/days/close", &key, &body).await?;
     let mut words = format!(
         "closed {}: counted {}, expected {}, difference {} minor units",
@@ -89,8 +90,8 @@ pub(super) async fn receipt(data: &Path, command: &ReceiptCommand) -> anyhow::Re
             Ok(Shown { words: words.join("\n"), json })
         }
         ReceiptCommand::Reprint { document, key } => {
-            let (at, key) = now_and_key(key.as_deref())?;
-            let body = json!({ "at": at, "document": document });
+            let key = key_or_random(key.as_deref())?;
+            let body = json!({ "document": document });
             let json: Value = client.post_once("/v1/receipts/reprint", &key, &body).await?;
             let words = format!("copy {}\n{}", json["copy"], in_words(&json["receipt"]));
             Ok(Shown { words, json })

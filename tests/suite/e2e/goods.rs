@@ -214,8 +214,11 @@ async fn the_commands_do_what_the_api_does() {
     let to = south.device().await;
     let sent = north.ask(&["dispatch", "--to", &to, "tea:4000"]).await;
     let spoil = ["spoil", "--reason", "rain", "tea:1000", "--key", "k"];
-    north.ask(&spoil).await;
-    assert_eq!(north.command(&spoil).await.code, 1, "the same key states nothing more");
+    let spoilt = north.ask(&spoil).await;
+    assert_eq!(north.ask(&spoil).await, spoilt, "the same key is the same loss");
+    let other = ["spoil", "--reason", "sun", "tea:1000", "--key", "k"];
+    north.command(&other).await.refused(1, &["k"]);
+    north.command(&["spoil", "tea"]).await.refused(2, &["SKU:THOUSANDTHS"]);
     market.wait_equal_digests(&[&north, &south]).await;
     south.ask(&["take-in", sent["dispatch"].as_str().unwrap(), "tea:4000"]).await;
     assert_eq!(has(&south).await[0], 4_000);

@@ -81,30 +81,34 @@ async fn every_command_works_beside_a_running_daemon() {
     let mut north = market.stall("north").await;
     north.sell(1).await;
 
-    let sold = north.ask(&["sell", "tea:2000:398", "cake:1000:250", "--key", "k1"]).await;
+    let sell = ["sell", "tea:2000:398", "cake:1000:250", "--key", "k1"];
+    let sold = north.ask(&sell).await;
     assert_eq!(sold["total"], 648);
+    assert_eq!(north.ask(&sell).await, sold, "the same key is the same sale");
+    north.command(&["sell", "tea:2000:399", "--key", "k1"]).await.refused(1, &["k1"]);
+    north.command(&["sell", "tea:2000"]).await.refused(2, &["SKU:THOUSANDTHS:MINOR-UNITS"]);
     assert_eq!(north.ask(&["sell", "tea:2000:398", "--tender", "card"]).await["total"], 398);
     let stock = north.ask(&["stock"]).await;
     assert_eq!(stock["items"][1]["quantity"], -5_000, "{stock}");
     assert_eq!(north.ask(&["stock", "cake"]).await["quantity"], -1_000);
     let status = north.ask(&["status"]).await;
     assert_eq!((&status["name"], &status["role"]), (&json!("north"), &json!("stall")));
+    assert_eq!(status["currency"], "USD");
     let verified = north.ask(&["verify"]).await;
     assert_eq!((&verified["ok"], &verified["problems"]), (&json!(true), &json!([])));
     assert_eq!(north.ask(&["till", "add", "t9"]).await["name"], "t9");
     north.wait_nothing_at_risk().await;
-    assert_eq!(status["currency"], "USD");
 
     let status = market.control.ask(&["status"]).await;
     assert_eq!(
         (&status["role"], &status["stalls"][0]["name"]),
         (&json!("control"), &json!("north"))
     );
+    assert_eq!(status["currency"], "USD");
     assert_eq!(market.control.ask(&["verify"]).await["ok"], true);
     let sales = market.sales().await;
     assert_eq!(sales.len(), 3);
     assert!(sales.iter().any(|sale| sale.id == sold["sale"].as_str().unwrap()), "{sales:?}");
-    assert_eq!(status["currency"], "USD");
     for command in [&["status"][..], &["stock"], &["verify"], &["link", "down"]] {
         let words = north.command(command).await;
         assert!(words.code == 0 && !words.stdout.trim().is_empty(), "{command:?}: {words:?}");

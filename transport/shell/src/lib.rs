@@ -21,7 +21,7 @@
 //! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
 //! | [`auth`], [`host`] | bearer tokens; which Host and Origin headers are served |
 //! | [`lan`], [`metrics`] | the TLS listener for tills; what a daemon counts of itself |
-//! | [`client`], [`exit`] | the command line's side of the API |
+//! | [`client`], [`arguments`], [`exit`] | the command line's side of the API |
 //! | [`logging`], [`signals`] | what a daemon's `main` sets up |
 //! | [`limits`] | every bound |
 //!
@@ -29,6 +29,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod arguments;
 pub mod auth;
 pub mod catalogue;
 pub mod client;

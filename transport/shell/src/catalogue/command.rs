@@ -28,8 +28,8 @@ pub enum CatalogueCommand {
         sku: String,
         /// name, name.LANGUAGE, price, gtin, unit, tax, category, page, position, policy or
         /// withdrawn; nothing after `=` clears the field
-        #[arg(required = true, value_name = "FIELD=VALUE")]
-        fields: Vec<String>,
+        #[arg(required = true, value_name = "FIELD=VALUE", value_parser = setting)]
+        fields: Vec<Setting>,
         /// The merchant, at a control with several
         #[arg(long)]
         merchant: Option<String>,
@@ -77,6 +77,14 @@ pub enum CatalogueCommand {
     },
 }
 
+/// What a field of an item is set to.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    field: String,
+    /// Null clears the field.
+    value: Value,
+}
+
 /// Runs a command; the answer in JSON and in words.
 pub async fn run(client: &Client, command: &CatalogueCommand) -> anyhow::Result<(Value, String)> {
     match command {
@@ -87,7 +95,7 @@ pub async fn run(client: &Client, command: &CatalogueCommand) -> anyhow::Result<
             Ok((json!({ "items": items }), lines(&items, item_line)))
         }
         CatalogueCommand::Set { sku, fields, merchant } => {
-            let item = edited(sku, fields)?;
+            let item = edited(sku, fields);
             let changes = send(client, vec![item], merchant.as_deref()).await?;
             Ok((json!({ "changes": changes }), format!("{changes} changes")))
         }
@@ -127,15 +135,21 @@ pub async fn run(client: &Client, command: &CatalogueCommand) -> anyhow::Result<
     }
 }
 
-fn edited(sku: &str, fields: &[String]) -> anyhow::Result<Value> {
+/// Reads `FIELD=VALUE`.
+fn setting(text: &str) -> Result<Setting, String> {
+    let parts = text.split_once('=').filter(|(field, _)| !field.is_empty());
+    let (field, text) =
+        parts.ok_or("write it as FIELD=VALUE, as in price=199 or name.de=Tee".to_owned())?;
+    let value = import::value(field, text).map_err(|error| format!("{error:#}"))?;
+    Ok(Setting { field: field.to_owned(), value })
+}
+
+fn edited(sku: &str, fields: &[Setting]) -> Value {
     let mut item = json!({ "sku": sku });
-    for field in fields {
-        let (name, value) = field.split_once('=').with_context(|| {
-            format!("{field:?} is not FIELD=VALUE, as in price=199 or name.de=Tee")
-        })?;
-        import::set(&mut item, name, value)?;
+    for Setting { field, value } in fields {
+        import::set(&mut item, field, value.clone());
     }
-    Ok(item)
+    item
 }
 
 /// Sends items in as many calls as they take. Returns how many changes they became.
@@ -281,12 +295,12 @@ mod tests {
     #[test]
     fn fields_are_set_and_cleared_as_they_are_written() {
         let fields = ["price=199", "name=Tea", "name.de=Tee", "gtin=", "withdrawn=false"];
-        let item = edited("tea", &fields.map(str::to_owned)).unwrap();
+        let item = edited("tea", &fields.map(|text| setting(text).unwrap()));
         let expected = json!({ "sku": "tea", "price": 199, "name": "Tea", "names": { "de": "Tee" },
             "gtin": null, "withdrawn": false });
         assert_eq!(item, expected);
-        for field in ["price", "price=x", "withdrawn=perhaps"] {
-            assert!(edited("tea", &[field.to_owned()]).is_err(), "{field}");
+        for field in ["price", "=199", "price=x", "withdrawn=perhaps"] {
+            assert!(setting(field).is_err(), "{field}");
         }
     }
 

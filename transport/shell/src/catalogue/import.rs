@@ -40,17 +40,17 @@ fn csv(text: &str) -> anyhow::Result<Vec<Value>> {
         let line = record.position().map_or(0, csv::Position::line);
         let mut item = json!({});
         for (field, cell) in header.iter().zip(&record).filter(|(_, cell)| !cell.is_empty()) {
-            set(&mut item, field, cell).with_context(|| format!("line {line}"))?;
+            let value = value(field, cell).with_context(|| format!("line {line}"))?;
+            set(&mut item, field, value);
         }
         items.push(item);
     }
     Ok(items)
 }
 
-/// Sets a field of an item's JSON from text, as in a cell or after `price=`; empty text clears
-/// it.
-pub fn set(item: &mut Value, field: &str, text: &str) -> anyhow::Result<()> {
-    let value = match field {
+/// A field's value from text, as in a cell or after `price=`; empty text clears the field.
+pub fn value(field: &str, text: &str) -> anyhow::Result<Value> {
+    Ok(match field {
         _ if text.is_empty() => Value::Null,
         "price" | "page" | "position" => {
             json!(text.parse::<i64>().with_context(|| format!("{field} {text:?} is no integer"))?)
@@ -59,12 +59,15 @@ pub fn set(item: &mut Value, field: &str, text: &str) -> anyhow::Result<()> {
             json!(text.parse::<bool>().with_context(|| format!("{field} must be true or false"))?)
         }
         _ => json!(text),
-    };
+    })
+}
+
+/// Sets a field of an item's JSON.
+pub fn set(item: &mut Value, field: &str, value: Value) {
     match field.split_once('.') {
         Some(("name", language)) => item["names"][language] = value,
         _ => item[field] = value,
     }
-    Ok(())
 }
 
 #[cfg(test)]
