@@ -35,6 +35,12 @@ impl Clock {
         Self { last }
     }
 
+    /// Milliseconds since 1970: those of the wall clock, unless it is behind what was stated or
+    /// learned.
+    pub fn wall_ms(&self, wall_ms: u64) -> u64 {
+        self.last.wall_ms().max(wall_ms)
+    }
+
     /// A timestamp for a local event, later than all before it.
     pub fn tick(&mut self, wall_ms: u64) -> Hlc {
         self.last = Hlc::at(wall_ms).max(Hlc(self.last.0.saturating_add(1)));
@@ -57,6 +63,7 @@ mod tests {
         let mut clock = Clock::default();
         let first = clock.tick(5_000);
         assert!(clock.tick(1_000) > first);
+        assert_eq!((clock.wall_ms(1_000), clock.wall_ms(6_000)), (5_000, 6_000));
     }
 
     #[test]

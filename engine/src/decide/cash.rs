@@ -17,6 +17,11 @@ use crate::projections::{self, Books, Projection, days, receipts};
 use crate::replica::Replica;
 use crate::store::ReadError;
 
+/// Milliseconds of a day.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// How far local time is ahead of UTC, at most.
+const EAST_MS_MAX: u64 = 14 * 60 * 60 * 1000;
+
 /// Checks cash that moved outside of sales and refunds.
 pub fn cash(
     cash: &CashMoved,
@@ -86,16 +91,29 @@ pub fn close_shift(
     Ok(())
 }
 
-/// Checks the close of a business day and fills in what the stall's drawers should hold.
+/// Checks the close of a business day at `now_ms`, milliseconds since 1970 by the stall's clock, and
+/// fills in what the stall's drawers should hold.
+///
+/// A day that has begun nowhere on earth is not closed: that cannot be taken back, and nothing could
+/// be sold on it when it comes.
 pub fn close_day(
     closed: &mut DayClosed,
     scope: Scope,
     rules: &Rules,
+    now_ms: u64,
     replica: &Replica,
 ) -> Result<(), Refusal> {
     key(&closed.key)?;
     currency(closed.currency, rules)?;
     drawer_amount("counted", closed.counted)?;
+    let latest = replica.clock_ms(now_ms).saturating_add(EAST_MS_MAX) / DAY_MS;
+    if u64::try_from(closed.business_day).is_ok_and(|day| day > latest) {
+        return Err(Refusal::BadTime(
+            "business_day has not begun, by this stall's clock; close it when it is over, or set \
+             the clock right"
+                .to_owned(),
+        ));
+    }
     needs(replica, Projection::Days)?;
     needs(replica, Projection::Drawers)?;
     day_open(closed.business_day, scope, replica)?;

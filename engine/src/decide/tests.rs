@@ -432,6 +432,28 @@ fn a_clone_expects_what_its_own_branch_took() {
     }
 }
 
+fn close_day(close: &mut DayClosed, stall: &Device) -> Result<(), Refusal> {
+    decide::close_day(close, scope(), &rules(), NOON_MS, &stall.replica)
+}
+
+#[test]
+fn a_day_that_has_not_begun_anywhere_is_not_closed() {
+    let mut stall = Device::new(1, 1);
+    // In the evening by UTC the next day has begun in the east.
+    close_day(&mut day_closed(1, DAY + 1), &stall).unwrap();
+    for day in [DAY + 2, i32::MAX] {
+        check_says(close_day(&mut day_closed(1, day), &stall), "business_day has not begun");
+    }
+    stall.sell(1, 500);
+    stall.commit();
+    let at_1970 = |day| {
+        let mut close = day_closed(2, day);
+        decide::close_day(&mut close, scope(), &rules(), 0, &stall.replica)
+    };
+    at_1970(DAY).unwrap();
+    check_says(at_1970(DAY + 2), "set the clock right");
+}
+
 #[test]
 fn nothing_counts_for_a_day_that_was_closed_on_this_branch() {
     let mut stall = Device::new(1, 1);
@@ -439,7 +461,7 @@ fn nothing_counts_for_a_day_that_was_closed_on_this_branch() {
     stall.commit();
     let mut twin = stall.cloned(2);
     let mut close = day_closed(2, DAY);
-    decide::close_day(&mut close, scope(), &rules(), &stall.replica).unwrap();
+    close_day(&mut close, &stall).unwrap();
     assert_eq!(close.expected, 501, "what the drawers should hold");
     stall.append(Payload::DayClosed(close.clone()));
     stall.commit();
@@ -448,7 +470,7 @@ fn nothing_counts_for_a_day_that_was_closed_on_this_branch() {
     let replica = &stall.replica;
     let says = "the business day was closed by event";
     check_says(decide::day_open(DAY, scope(), replica), says);
-    check_says(decide::close_day(&mut close, scope(), &rules(), replica), says);
+    check_says(close_day(&mut close, &stall), says);
     let cash = moved(3, CashDirection::PaidIn, 1);
     check_says(decide::cash(&cash, scope(), &rules(), replica), says);
     check_says(decide::open_shift(&opened(3, 1), scope(), &rules(), replica), says);

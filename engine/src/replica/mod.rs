@@ -134,6 +134,12 @@ impl Replica {
         &self.rights
     }
 
+    /// The hybrid logical clock at `wall_ms`, in milliseconds since 1970: it does not follow a wall
+    /// clock that was set back.
+    pub fn clock_ms(&self, wall_ms: u64) -> u64 {
+        self.clock.wall_ms(wall_ms)
+    }
+
     /// What the store durably has.
     pub fn vector(&self) -> &VersionVector {
         &self.vector

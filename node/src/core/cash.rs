@@ -56,6 +56,7 @@ impl CashRequest {
         &mut self,
         scope: Scope,
         rules: &Rules,
+        now_ms: u64,
         replica: &Replica,
     ) -> Result<(), Refusal> {
         match self {
@@ -73,7 +74,7 @@ impl CashRequest {
                 }
                 decide::close_shift(closed, scope, rules, replica)
             }
-            Self::CloseDay(closed) => decide::close_day(closed, scope, rules, replica),
+            Self::CloseDay(closed) => decide::close_day(closed, scope, rules, now_ms, replica),
             Self::Reprint(reprint) => decide::reprint(reprint, scope, replica),
         }
     }

@@ -351,7 +351,7 @@ fn check(
         Request::Void(void) => decide::void(void, scope, replica),
         Request::Goods(goods) => goods.check(scope, now.wall_ms, replica),
         Request::Settle(resolved) => decide::settle(resolved, scope, replica),
-        Request::Cash(request) => request.check(scope, rules, replica),
+        Request::Cash(request) => request.check(scope, rules, now.wall_ms, replica),
         Request::Promised(goods, newly) => {
             decide::goods(goods)?;
             decide::rights::newly(newly, &goods.lines)
