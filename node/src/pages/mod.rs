@@ -83,8 +83,8 @@ async fn home<E: Env>(
     State(pages): State<Pages<E>>,
 ) -> Result<Response, PageProblem> {
     let seen = look(&pages).await?;
-    let device = seen.status.device;
-    let shelf = move |view: &View<'_>| shelf::on_sale(view.store, device, "");
+    let (device, now_ms) = (seen.status.device, shelf::now_ms(&pages));
+    let shelf = move |view: &View<'_>| shelf::on_sale(view.store, device, now_ms, "");
     let shelf = pages.api.library.read(shelf).await?.body;
     let body = html! {
         (risk::banner(&seen.status, seen.wall_ms, &seen.currency))

@@ -1,14 +1,21 @@
-//! The buttons that fill a basket: what the catalogue has on sale, found by name or SKU.
+//! The buttons that fill a basket: what the catalogue has on sale, found by name or SKU, at the
+//! price of the bundle in force.
+//!
+//! A button bears the bundle that its price is from, and the basket keeps both: what is rung up
+//! before a switch is sold at the price that was shown, under the bundle's own name. An item that
+//! the bundle has no price for costs what the catalogue says.
 
 use std::ops::ControlFlow;
 
 use axum::extract::State;
 use axum::response::Response;
 use engine::authority::{Grant, SignedDocument};
-use engine::books;
+use engine::books::{self, bundles};
 use engine::event::codec;
-use engine::ids::DeviceId;
+use engine::hash::Hash;
+use engine::ids::{DeviceId, Scope};
 use engine::keys;
+use engine::projections::Projection;
 use engine::store::{Read, ReadError};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -40,6 +47,8 @@ pub(super) struct Button {
     pub(super) sku: String,
     /// Minor units; an item that nobody priced cannot be sold by touch.
     pub(super) price: Option<i64>,
+    /// The bundle that the price is from; `None` when it is the catalogue's.
+    pub(super) bundle: Option<Hash>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,21 +65,35 @@ pub(super) async fn find<E: Env>(
 ) -> Result<Response, PageProblem> {
     let device = status(&pages).await?.device;
     let find: String = find.chars().take(FIND_BYTES_MAX).collect();
-    let read = move |view: &View<'_>| on_sale(view.store, device, &find);
+    let now_ms = now_ms(&pages);
+    let read = move |view: &View<'_>| on_sale(view.store, device, now_ms, &find);
     let shelf = pages.api.library.read(read).await?.body;
     Ok(frame::fragment(buttons(&shelf, &pages.api.library.currency)))
 }
 
-/// What this stall's merchant has on sale, with `find` in the name or the SKU.
-pub(super) fn on_sale(store: &dyn Read, stall: DeviceId, find: &str) -> Result<Shelf, ReadError> {
+/// By this node's clock, as the core sees it: milliseconds since 1970.
+pub(super) fn now_ms<E: Env>(pages: &Pages<E>) -> i64 {
+    i64::try_from(pages.api.env.now().wall_ms).unwrap_or(i64::MAX)
+}
+
+/// What this stall's merchant has on sale, with `find` in the name or the SKU, at the prices of
+/// `now_ms`.
+pub(super) fn on_sale(
+    store: &dyn Read,
+    stall: DeviceId,
+    now_ms: i64,
+    find: &str,
+) -> Result<Shelf, ReadError> {
     let find = find.trim().to_lowercase();
     let mut buttons = Vec::new();
-    if let Some(merchant) = merchant_of(store, &stall)? {
-        books::items(store, scope_of(&merchant), &mut |sku, item| {
+    let scope = merchant_of(store, &stall)?.map(|merchant| scope_of(&merchant));
+    if let Some(scope) = scope {
+        books::items(store, scope, &mut |sku, item| {
             let name = item.name.unwrap_or_else(|| sku.to_owned());
             let fits = name.to_lowercase().contains(&find) || sku.to_lowercase().contains(&find);
             if fits && !item.withdrawn {
-                buttons.push(Button { name, sku: sku.to_owned(), price: item.price });
+                let (sku, price) = (sku.to_owned(), item.price);
+                buttons.push(Button { name, sku, price, bundle: None });
             }
             ControlFlow::Continue(())
         })?;
@@ -78,7 +101,30 @@ pub(super) fn on_sale(store: &dyn Read, stall: DeviceId, find: &str) -> Result<S
     buttons.sort_unstable();
     let found = buttons.len();
     buttons.truncate(BUTTONS_MAX);
+    if let Some(scope) = scope {
+        reprice(store, scope, now_ms, &mut buttons)?;
+    }
     Ok(Shelf { buttons, found })
+}
+
+/// Puts the prices of the bundle in force on buttons. While the bundles are being rebuilt nobody
+/// knows which that is, and selling goes on at the catalogue's prices, as it does in the core.
+fn reprice(
+    store: &dyn Read,
+    scope: Scope,
+    now_ms: i64,
+    buttons: &mut [Button],
+) -> Result<(), ReadError> {
+    if books::whole(store, Projection::Bundles).is_err() {
+        return Ok(());
+    }
+    let Some(switch) = bundles::in_force(store, scope, now_ms)? else { return Ok(()) };
+    for button in buttons {
+        if let Some(price) = bundles::price(store, scope, &switch.bundle, &button.sku)? {
+            (button.price, button.bundle) = (Some(price), Some(switch.bundle));
+        }
+    }
+    Ok(())
 }
 
 /// The buttons, and a word when there are more or none.
@@ -87,7 +133,7 @@ pub(super) fn buttons(shelf: &Shelf, currency: &str) -> Markup {
         @for button in &shelf.buttons {
             @if let Some(price) = button.price {
                 button type="button" data-sku=(button.sku) data-name=(button.name)
-                    data-price=(price) {
+                    data-price=(price) data-bundle=[button.bundle] {
                     (button.name)
                     span { (money(i128::from(price), currency)) }
                 }

@@ -103,7 +103,8 @@ fn a_halted_node_says_so_before_everything() {
 #[test]
 fn a_name_that_is_a_script_is_shown_as_text() {
     let name = "\"><script>alert(1)</script>";
-    let button = |price| Button { name: name.to_owned(), sku: name.to_owned(), price };
+    let button =
+        |price| Button { name: name.to_owned(), sku: name.to_owned(), price, bundle: None };
     let shelf = Shelf { buttons: vec![button(Some(5)), button(None)], found: 2 };
     check(&shop::counter(&shelf, "EUR"), &["&quot;&gt;&lt;script&gt;"], &["<script", "\">alert"]);
     let item = ItemStock { name: Some(name.to_owned()), ..item(name, vec![at(HERE, 2_000, 0)]) };
@@ -123,7 +124,8 @@ fn a_name_that_is_a_script_is_shown_as_text() {
 
 #[test]
 fn an_item_without_a_price_cannot_be_touched() {
-    let button = Button { name: "Tea".to_owned(), sku: "tea".to_owned(), price: None };
+    let (name, sku) = ("Tea".to_owned(), "tea".to_owned());
+    let button = Button { name, sku, price: None, bundle: None };
     let shelf = Shelf { buttons: vec![button], found: 61 };
     let buttons = shelf::buttons(&shelf, "EUR");
     check(&buttons, &["disabled", "no price", "and 60 more"], &["data-sku"]);

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::harness::{Api, Browser, Market, Stall};
+use super::prices::{now_ms, publish, wait_in_force};
 
 /// A stall with ten teas and five cakes, and a browser in which its till is logged in.
 async fn counter(market: &Market) -> Option<(Stall, Browser)> {
@@ -132,6 +133,55 @@ async fn a_basket_that_is_sent_twice_is_sold_once_and_says_so() {
     browser.click("[data-sold] a").await;
     browser.wait_text("#empty", "Empty").await;
     assert_eq!(baskets(&north).await, 3);
+}
+
+#[tokio::test]
+async fn the_counter_charges_the_bundle_in_force_and_names_it_also_across_a_switch() {
+    let market = Market::open().await;
+    let first = publish(&market, 130, now_ms()).await;
+    let Some((north, browser)) = counter(&market).await else { return };
+    wait_in_force(&north, &first).await;
+    browser.reload().await;
+    browser.wait_for("#items button[data-sku=tea][data-price='130']").await;
+    touch(&browser, "tea").await;
+    let second = publish(&market, 175, now_ms()).await;
+    browser.wait_for("#items button[data-sku=tea][data-price='175']").await;
+    assert_eq!(browser.text("#due").await, "1.30", "what was rung up keeps its price");
+    touch(&browser, "tea").await;
+    assert_eq!(browser.text("#due").await, "3.05");
+    browser.click("#pay").await;
+    browser.wait_text("#sold", "Sold").await;
+
+    let sold = north.till().get("/v1/events?kind=sale-completed").await;
+    let sale = &sold["events"][0]["body"];
+    assert_eq!(sale["price_bundle"], first, "{sold:#}");
+    assert_eq!(sale["line_bundles"], json!([[1, second]]), "{sold:#}");
+    let stale = north.till().get("/v1/prices/stale").await;
+    assert_eq!(stale["total"]["lines"], 1, "the till's clock is now: {stale:#}");
+}
+
+#[tokio::test]
+async fn an_emptied_basket_is_another_customers_and_a_changed_one_has_another_time() {
+    let market = Market::open().await;
+    let Some((north, browser)) = counter(&market).await else { return };
+    let basket = async || {
+        let [key, at] = ["key", "sold_at"].map(|field| format!("return basket.{field}"));
+        (browser.run(&key).await, browser.run(&at).await)
+    };
+    touch(&browser, "tea").await;
+    browser.run("fill()").await;
+    let (key, at) = basket().await;
+    assert!(at.is_string(), "{at}");
+    touch(&browser, "tea").await;
+    assert_eq!(basket().await, (key.clone(), Value::Null));
+    browser.run(SEND).await;
+    browser.fill("[aria-label='Quantity of Tea']", "0\n").await;
+    browser.wait_text("#empty", "Empty").await;
+    touch(&browser, "cake").await;
+    assert_ne!(basket().await.0, key);
+    browser.click("#pay").await;
+    browser.wait_text("#sold", "Sold").await;
+    assert_eq!(baskets(&north).await, 2);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::harness::{Answer, Api, Daemon, Market, Stall, basket, eventually};
 
 /// Milliseconds since 1970.
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
     i64::try_from(since.as_millis()).expect("a time")
 }
@@ -19,7 +19,7 @@ fn rfc_3339(ms: i64) -> String {
 }
 
 /// Publishes prices of tea and cake from an instant on, and gives the bundle.
-async fn publish(market: &Market, tea: i64, from_ms: i64) -> Value {
+pub(super) async fn publish(market: &Market, tea: i64, from_ms: i64) -> Value {
     let prices = json!([{ "sku": "tea", "price": tea }, { "sku": "cake", "price": 250 }]);
     let body = json!({ "prices": prices, "from": rfc_3339(from_ms) });
     market.control.api().post("/v1/prices/bundles", &body).await["bundle"].clone()
@@ -30,7 +30,7 @@ async fn ask_to_publish(market: &Market, body: &Value) -> Answer {
     Api::send(request).await.expect("an answer")
 }
 
-async fn wait_in_force(daemon: &Daemon, bundle: &Value) {
+pub(super) async fn wait_in_force(daemon: &Daemon, bundle: &Value) {
     eventually(&format!("{bundle} is in force at {}", daemon.name()), async || {
         let prices = daemon.api().get("/v1/prices").await;
         if prices["bundle"] == *bundle { Ok(()) } else { Err(format!("{prices:#}")) }

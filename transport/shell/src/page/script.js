@@ -6,7 +6,10 @@ const get = (id) => document.getElementById(id);
 
 // --- Parts that renew themselves. What somebody is filling in stays as it is.
 const LOOK_EVERY_MS = 2000;
+// The buttons too, less often: a new price bundle comes into force while the page is open.
+const ITEMS_EVERY_LOOKS = 4;
 let answered = new Date();
+let looks = 0;
 
 function put(markup) {
   const fresh = new DOMParser().parseFromString(markup, "text/html");
@@ -29,6 +32,8 @@ async function look() {
   try {
     if (!document.hidden) {
       put(await fetchPart(document.body.dataset.live));
+      looks += 1;
+      if (shop && looks % ITEMS_EVERY_LOOKS === 0) await findItems();
       answered = new Date();
     }
     get("stale").hidden = true;
@@ -78,10 +83,18 @@ function element(tag, text, settings) {
   return Object.assign(document.createElement(tag), { textContent: text }, settings);
 }
 
+// What changes after it was sent is no repeat of it: its time of sale is another. The key stays, so
+// that the till hears of it if the first was taken after all. Emptied it is another customer's.
+function changed() {
+  basket.sold_at = null;
+  if (basket.lines.length === 0) basket = emptyBasket();
+  show();
+}
+
 function change(line, quantity) {
   if (quantity !== null && quantity <= 1e9) line.quantity = quantity;
   basket.lines = basket.lines.filter((kept) => kept.quantity > 0);
-  show();
+  changed();
 }
 
 function row(line) {
@@ -114,11 +127,12 @@ function show() {
   get("clear").hidden = basket.lines.length === 0;
 }
 
-function add({ sku, name, price }) {
-  const line = basket.lines.find((kept) => kept.sku === sku && kept.price === Number(price));
+function add({ sku, name, price, bundle }) {
+  const same = (kept) => kept.sku === sku && kept.price === Number(price) && kept.bundle === bundle;
+  const line = basket.lines.find(same);
   if (line) line.quantity += 1000;
-  else basket.lines.push({ sku, name, price: Number(price), quantity: 1000 });
-  show();
+  else basket.lines.push({ sku, name, price: Number(price), bundle, quantity: 1000 });
+  changed();
 }
 
 function localTime() {
@@ -132,12 +146,16 @@ function localTime() {
 function fill() {
   basket.sold_at = basket.sold_at || localTime();
   save();
-  const lines = basket.lines.map(({ sku, price, quantity }) =>
-    ({ sku, quantity, amount: amountOf({ price, quantity }), unit_price: price }));
+  // The sale names the bundle of its first priced line; a line from another names that.
+  const price_bundle = (basket.lines.find((line) => line.bundle) || {}).bundle;
+  const lines = basket.lines.map(({ sku, price, quantity, bundle }) =>
+    ({ sku, quantity, amount: amountOf({ price, quantity }), unit_price: price,
+      price_bundle: bundle === price_bundle ? undefined : bundle }));
   const tenders = [{ kind: tender(), amount: given() }];
   const { currency } = shop.dataset;
   get("key").value = basket.key;
-  get("sale").value = JSON.stringify({ sold_at: basket.sold_at, currency, lines, tenders });
+  get("sale").value = JSON.stringify(
+    { sold_at: basket.sold_at, currency, lines, tenders, price_bundle });
 }
 
 function resume() {
@@ -149,18 +167,21 @@ function resume() {
   show();
 }
 
+let asked = 0;
+async function findItems() {
+  const mine = ++asked;
+  const found = await fetchPart("/items?find=" + encodeURIComponent(get("find").value));
+  const fresh = new DOMParser().parseFromString(found, "text/html").body;
+  if (mine === asked && fresh.innerHTML !== get("items").innerHTML)
+    get("items").replaceChildren(...fresh.childNodes);
+}
+
 if (shop) {
-  let asked = 0;
   get("items").onclick = (event) => {
     const button = event.target.closest("button[data-sku]");
     if (button) add(button.dataset);
   };
-  get("find").oninput = async () => {
-    const mine = ++asked;
-    const found = await fetchPart("/items?find=" + encodeURIComponent(get("find").value));
-    if (mine === asked) get("items").replaceChildren(
-      ...new DOMParser().parseFromString(found, "text/html").body.childNodes);
-  };
+  get("find").oninput = findItems;
   get("clear").onclick = () => { basket = emptyBasket(); get("given").value = ""; show(); };
   get("payment").oninput = show;
   get("payment").onsubmit = fill;
