@@ -214,8 +214,7 @@ fn check_address(address: &str) -> Result<(), ConfigError> {
 impl Config {
     /// What the core needs to know.
     pub fn settings(&self) -> Settings {
-        let rebalance =
-            Rebalance { strategy: self.rebalance, window_ms: self.rebalance_minutes * 60_000 };
+        let rebalance = Rebalance::new(self.rebalance, self.rebalance_minutes * 60_000);
         Settings { amount_max: self.amount_max, open_items: self.open_items, rebalance }
     }
 

@@ -26,22 +26,26 @@ pub struct Wanted {
     pub quantity: u64,
 }
 
-/// Whom to ask so that `short` thousandths come together, and `more` on top if somebody has them.
+/// Whom `me` asks so that `short` thousandths come together, and `more` on top if somebody has
+/// them.
 ///
 /// Those who can answer come first, then those who have most; each is asked for no more than it
-/// has. So one right here and one there make two. What is asked for already is not asked for again,
+/// has. Of equals each stall begins with another (the XOR metric, Maymounkov & Mazieres 2002), so
+/// that not all of them ask one for its last piece. So one right here and one there make two. What is asked for already is not asked for again,
 /// and somebody who was asked is left alone until it answers.
 ///
 /// What is only for later is at most half of what the other has more than the `own` balance: two
 /// stalls that both sell then come to the same, and do not send rights back and forth.
-pub fn ask(short: u64, more: u64, own: u64, holders: &[Holder]) -> Vec<Wanted> {
+pub fn ask(me: &DeviceId, (short, more): (u64, u64), own: u64, holders: &[Holder]) -> Vec<Wanted> {
     let coming = holders.iter().filter(|holder| holder.answers);
     let coming = coming.fold(0_u64, |sum, holder| sum.saturating_add(holder.open));
     let mut missing = short.saturating_sub(coming);
     let mut spare = more.saturating_sub(coming.saturating_sub(short));
     let mut order: Vec<&Holder> =
         holders.iter().filter(|holder| holder.balance > 0 && holder.open == 0).collect();
-    order.sort_by_key(|holder| (!holder.answers, std::cmp::Reverse(holder.balance), holder.device));
+    order.sort_by_key(|holder| {
+        (!holder.answers, std::cmp::Reverse(holder.balance), distance(me, &holder.device))
+    });
     let mut out = Vec::new();
     for holder in order {
         // What is only for later is worth no request to somebody who does not answer.
@@ -60,6 +64,10 @@ pub fn ask(short: u64, more: u64, own: u64, holders: &[Holder]) -> Vec<Wanted> {
         }
     }
     out
+}
+
+fn distance(a: &DeviceId, b: &DeviceId) -> [u8; 32] {
+    std::array::from_fn(|at| a.0[at] ^ b.0[at])
 }
 
 /// How much to ask for before the shelf is dry: `recent` is what was wanted here in the last

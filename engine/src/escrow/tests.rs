@@ -7,6 +7,9 @@ use super::{Holder, Rates, Strategy, Taken, Wanted, ask, give, low, take};
 use crate::ids::DeviceId;
 use crate::limits::{ASKED_MAX, RATES_MAX};
 
+/// Nobody's neighbour: others are asked in their own order.
+const ME: DeviceId = DeviceId([0; 32]);
+
 fn holder(device: u8, balance: u64) -> Holder {
     Holder { device: DeviceId([device; 32]), balance, answers: true, open: 0 }
 }
@@ -17,12 +20,19 @@ fn check(short: u64, more: u64, holders: &[Holder], expected: &[(u8, u64)]) {
     let expected: Vec<Wanted> = expected
         .map(|(device, quantity)| Wanted { giver: DeviceId([*device; 32]), quantity: *quantity })
         .collect();
-    assert_eq!(ask(short, more, 0, holders), expected);
+    assert_eq!(ask(&ME, (short, more), 0, holders), expected);
 }
 
 #[test]
 fn one_right_here_and_one_there_make_two() {
     check(2, 0, &[holder(1, 1), holder(2, 1)], &[(1, 1), (2, 1)]);
+}
+
+#[test]
+fn of_equals_each_stall_asks_another_first() {
+    let holders = [holder(1, 1), holder(2, 1), holder(3, 1)];
+    let first = |me: u8| ask(&DeviceId([me; 32]), (1, 0), 0, &holders)[0].giver.0[0];
+    assert_eq!([0, 4, 6, 7].map(first), [1, 1, 2, 3]);
 }
 
 #[test]
@@ -42,7 +52,7 @@ fn two_stalls_that_fill_up_from_each_other_come_to_the_same_and_stop() {
     let mut moved = Vec::new();
     for turn in 0..10 {
         let (me, other) = (turn % 2, 1 - turn % 2);
-        for wanted in ask(0, 9_000, balances[me], &[holder(9, balances[other])]) {
+        for wanted in ask(&ME, (0, 9_000), balances[me], &[holder(9, balances[other])]) {
             balances[me] += wanted.quantity;
             balances[other] -= wanted.quantity;
             moved.push(wanted.quantity);
@@ -153,7 +163,7 @@ proptest! {
     ) {
         let holders: Vec<Holder> =
             balances.iter().zip(0..).map(|(balance, at)| holder(at, *balance)).collect();
-        let wanted = ask(short, more, 0, &holders);
+        let wanted = ask(&ME, (short, more), 0, &holders);
         let sum: u64 = wanted.iter().map(|wanted| wanted.quantity).sum();
         let there = balances.iter().sum::<u64>();
         prop_assert!(sum >= there.min(short) && sum <= there.min(short + more), "{}", sum);

@@ -27,9 +27,11 @@ const AT_ONCE: usize = 64;
 const HOLDERS_MAX: usize = 1_024;
 /// SKUs looked at in one round of asking before they run dry.
 const LOW_AT_ONCE: usize = 256;
-/// Of a window: how often the stall looks whether it runs dry, and how long it counts on an
-/// answer.
+/// Of a window: how often the stall looks whether it runs dry.
 const PART: u64 = 8;
+/// How long a stall counts on an answer before it asks others too, in milliseconds: a few round
+/// trips, because a customer waits.
+const ANSWER_MS: u64 = 1_500;
 /// The shortest time between two looks.
 const LOOK_MIN_MS: u64 = 100;
 
@@ -40,11 +42,20 @@ pub struct Rebalance {
     pub strategy: Strategy,
     /// Over which time sales are expected to go on as they did, in milliseconds.
     pub window_ms: u64,
+    /// How long an answer is counted on before others are asked too, in milliseconds.
+    pub answer_ms: u64,
+}
+
+impl Rebalance {
+    /// A strategy over a window, on a network as venues have it.
+    pub fn new(strategy: Strategy, window_ms: u64) -> Self {
+        Self { strategy, window_ms, answer_ms: ANSWER_MS }
+    }
 }
 
 impl Default for Rebalance {
     fn default() -> Self {
-        Self { strategy: Strategy::LowWater, window_ms: 3_600_000 }
+        Self::new(Strategy::LowWater, 3_600_000)
     }
 }
 
@@ -54,8 +65,8 @@ pub(super) struct Escrow {
     rates: Rates,
     /// Requests of this run that were open when it last looked.
     waiting: BTreeMap<EventId, RightsRequested>,
-    /// Who gave less of a SKU than asked for, and when.
-    spent: BTreeMap<(String, DeviceId), u64>,
+    /// Who gave less of a SKU than asked for: when, and what it had left.
+    spent: BTreeMap<(String, DeviceId), (u64, u64)>,
     /// When it looks next whether it runs dry.
     due: Instant,
     /// Whether requests or grants may have come.
@@ -189,11 +200,13 @@ impl Stall {
         let at = millis(now);
         for (id, asked) in answered {
             if given.get(&id).is_none_or(|given| *given < asked.quantity) {
-                self.escrow.spent.insert((asked.sku, asked.giver), at);
+                let left = decide::rights::balance(replica, scope, &asked.sku, &asked.giver)?;
+                let left = u64::try_from(left).unwrap_or_default();
+                self.escrow.spent.insert((asked.sku, asked.giver), (at, left));
             }
         }
         let keep = self.escrow.rest_ms();
-        self.escrow.spent.retain(|_, since| at.saturating_sub(*since) <= keep);
+        self.escrow.spent.retain(|_, (since, _)| at.saturating_sub(*since) <= keep);
         Ok(())
     }
 
@@ -321,7 +334,7 @@ impl Stall {
         let own = decide::rights::balance(&self.device.replica, scope, sku, &me)?;
         let own = u64::try_from(own).unwrap_or_default();
         let room = OPEN_MAX.saturating_sub(open.len());
-        for wanted in escrow::ask(missing, more, own, &holders).into_iter().take(room) {
+        for wanted in escrow::ask(&me, (missing, more), own, &holders).into_iter().take(room) {
             let request = RightsRequested {
                 key: None,
                 giver: wanted.giver,
@@ -359,13 +372,14 @@ impl Stall {
                 if wish.sku == sku {
                     asked = asked.saturating_add(wish.quantity);
                     let since = replica.event(request)?.map_or(0, |event| event.hlc.wall_ms());
-                    silent |= now.wall_ms.saturating_sub(since) > self.escrow.part_ms();
+                    silent |= now.wall_ms.saturating_sub(since) > self.escrow.rebalance.answer_ms;
                 }
             }
-            let refused = self.escrow.spent.get(&(sku.to_owned(), device));
-            let refused =
-                refused.is_some_and(|since| at.saturating_sub(*since) <= self.escrow.rest_ms());
-            // Who gave what it could spare is left alone.
+            let spent = self.escrow.spent.get(&(sku.to_owned(), device));
+            // Who gave what it could spare is left alone until it has more.
+            let refused = spent.is_some_and(|(since, left)| {
+                balance <= *left && at.saturating_sub(*since) <= self.escrow.rest_ms()
+            });
             if refused && asked == 0 {
                 continue;
             }
