@@ -18,7 +18,7 @@ use crate::protocol::world::World;
 /// Between two looks of a till whether the rights have come.
 const LOOK: Duration = Duration::from_millis(150);
 /// Looks before the customer goes.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 10;
 
 /// Lines that customers went without.
 #[derive(Debug, Clone, Default)]

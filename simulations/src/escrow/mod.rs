@@ -96,7 +96,7 @@ pub fn run(options: &Options, say: &dyn Fn(&str)) -> anyhow::Result<Report> {
     let chosen = Strategy::ALL.into_iter().filter(|one| all || options.strategies.contains(one));
     let mut strategies = Vec::new();
     for strategy in chosen {
-        let outcome = run::sell(&plan, strategy)?;
+        let outcome = run::sell(&plan, strategy, say)?;
         say(&outcome.in_words());
         strategies.push(outcome);
     }

@@ -82,7 +82,7 @@ fn with_rights_nothing_is_oversold_and_every_cent_is_there() {
 fn a_seed_gives_one_run() {
     let plan = Plan::make(&Options { days: Some(6), ..options(&[]) }).unwrap();
     let run = || {
-        let mut outcome = run::sell(&plan, Strategy::LowWater).unwrap();
+        let mut outcome = run::sell(&plan, Strategy::LowWater, &|_| ()).unwrap();
         outcome.run_ms = 0;
         format!("{outcome:?}")
     };

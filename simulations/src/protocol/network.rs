@@ -76,6 +76,11 @@ impl Network {
         }
     }
 
+    /// Whether the link between two hosts is cut.
+    pub fn is_cut(&self, a: usize, b: usize) -> bool {
+        self.cut.contains(&pair(a, b))
+    }
+
     /// Mends everything and loses nothing more.
     pub fn heal(&mut self) {
         self.cut.clear();
@@ -91,7 +96,7 @@ impl Network {
     /// When copies of a message sent now arrive: none, one or two times from now.
     pub fn fate(&self, from: usize, to: usize, draw: &mut Draw) -> Vec<Duration> {
         let Quality { delay_ms, jitter_ms, lost_permille, repeated_permille } = self.quality;
-        if self.cut.contains(&pair(from, to)) || draw.permille(lost_permille) {
+        if self.is_cut(from, to) || draw.permille(lost_permille) {
             return Vec::new();
         }
         let copies = 1 + usize::from(draw.permille(repeated_permille));

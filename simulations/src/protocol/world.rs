@@ -261,7 +261,8 @@ impl World {
     }
 
     fn dial(&mut self, a: usize, b: usize) -> anyhow::Result<()> {
-        if self.hosts[a].machine.is_none() || self.hosts[b].machine.is_none() {
+        let down = self.hosts[a].machine.is_none() || self.hosts[b].machine.is_none();
+        if down || self.network.is_cut(a, b) {
             self.after(REDIAL, Happening::Dials { a, b });
             return Ok(());
         }
