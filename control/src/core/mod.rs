@@ -10,6 +10,8 @@ mod receipts;
 mod settle;
 mod status;
 
+#[cfg(test)]
+mod tests;
 use std::collections::BTreeSet;
 
 use engine::catalogue::ItemEdit;
