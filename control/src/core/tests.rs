@@ -1,4 +1,4 @@
-//! The hub asked without a network: settlements that are repeated.
+//! The hub asked without a network: settlements that are repeated, merchants that are mistyped.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -147,4 +147,60 @@ fn a_key_names_one_settlement_in_whichever_merchants_books_it_is() {
     let refused = centre.settle(&resolved[1]).unwrap_err();
     assert!(matches!(refused, CallError::Refused(Refusal::KeyReused { .. })), "{refused:?}");
     assert_eq!(centre.settle(&resolved[0]).unwrap(), first);
+}
+
+fn invitation(merchant: &str, at: u8) -> Invitation {
+    Invitation {
+        id: engine::authority::join::InviteId([at; 8]),
+        proof_key: Hash::default(),
+        name: format!("stall {at}"),
+        merchant: merchant.to_owned(),
+        expires_ms: u64::MAX,
+        used_by: None,
+        wrong_proofs: 0,
+    }
+}
+
+#[track_caller]
+fn check(centre: &mut Centre, merchant: &str, expected: Result<Scope, &[&str]>) {
+    let found = match centre.ask(Call::Merchant(merchant.to_owned())) {
+        Ok(Answer::Merchant(scope)) => Ok(scope),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    };
+    match (found, expected) {
+        (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+        (Err(words), Err(parts)) => {
+            for part in parts {
+                assert!(words.contains(part), "{part:?} is not in {words}");
+            }
+        }
+        (found, expected) => panic!("{merchant}: {found:?}, not {expected:?}"),
+    }
+}
+
+#[test]
+fn a_merchant_is_known_from_the_founding_a_grant_or_an_invitation_and_no_other_way() {
+    let mut centre = Centre::new();
+    check(&mut centre, "main", Ok(scope("main")));
+    check(&mut centre, "bakery", Err(&["\"bakery\" is not known", "invite", ": \"main\""]));
+    centre.ask(Call::Invite(invitation("bakery", 1))).unwrap();
+    check(&mut centre, "bakery", Ok(scope("bakery")));
+    let grant = invitation("kiosk", 2);
+    centre.hub.grant(&grant, Keypair::from_seed(&[3; 32]).device(), NOW).unwrap();
+    check(&mut centre, "kiosk", Ok(scope("kiosk")));
+    let wrong = Err(["\"bakary\" is", ": \"bakery\", \"kiosk\", \"main\""].as_slice());
+    check(&mut centre, "bakary", wrong);
+}
+
+#[test]
+fn a_refusal_of_a_merchant_is_short_however_many_there_are_and_however_long_the_name() {
+    let mut centre = Centre::new();
+    for at in 0..20 {
+        centre.ask(Call::Invite(invitation(&format!("m{at:02}"), at))).unwrap();
+    }
+    let long = "x".repeat(100_000);
+    check(&mut centre, &long, Err(&["\"m06\", \"m07\" and 13 more"]));
+    let words = centre.ask(Call::Merchant(long)).unwrap_err().to_string();
+    assert!(words.len() < 300, "{words}");
 }

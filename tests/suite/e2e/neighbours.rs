@@ -129,6 +129,15 @@ async fn a_merchant_does_not_see_what_another_sells() {
     let made = market.control.ask(&["invite", "--name", "baker", "--merchant", "bakery"]).await;
     let items = json!({ "merchant": "bakery", "items": [{ "sku": "tea", "price": 80 }] });
     market.control.api().post("/v1/catalogue/items", &items).await;
+    for (path, body) in [
+        ("/v1/catalogue/items", json!({ "merchant": "bakary", "items": items["items"] })),
+        ("/v1/catalogue/seasons", json!({ "merchant": "bakary", "name": "spring" })),
+    ] {
+        let refused = market.control.api().write(path, "1", &body).await.unwrap();
+        assert_eq!(refused.status, 422, "{refused:?}");
+        let known = "\"bakery\", \"main\"";
+        assert!(refused.body["detail"].as_str().unwrap().contains(known), "{refused:?}");
+    }
     let mut baker = market.joined_with("baker", made["token"].as_str().unwrap()).await;
     baker.flags = vec!["--peer".to_owned(), north.listen.to_string()];
     let mut baker = super::harness::Stall::open(baker).await;
