@@ -4,21 +4,17 @@ use std::ops::ControlFlow;
 
 use axum::extract::State;
 use axum::response::Response;
-use engine::authority::{Grant, SignedDocument};
 use engine::books;
-use engine::event::codec;
-use engine::ids::DeviceId;
-use engine::keys;
-use engine::store::{Read, ReadError};
+use engine::store::ReadError;
 use maud::{Markup, html};
 use serde::Deserialize;
 use shell::extract::Query;
 use shell::page::words::money;
 use shell::page::{PageProblem, Visitor, frame};
-use shell::read::{View, scope_of};
+use shell::read::View;
 use transport::env::Env;
 
-use super::{Pages, status};
+use super::Pages;
 
 /// Buttons shown at once; more are found by typing.
 const BUTTONS_MAX: usize = 60;
@@ -54,19 +50,18 @@ pub(super) async fn find<E: Env>(
     State(pages): State<Pages<E>>,
     Query(FindQuery { find }): Query<FindQuery>,
 ) -> Result<Response, PageProblem> {
-    let device = status(&pages).await?.device;
     let find: String = find.chars().take(FIND_BYTES_MAX).collect();
-    let read = move |view: &View<'_>| on_sale(view.store, device, &find);
+    let read = move |view: &View<'_>| on_sale(view, &find);
     let shelf = pages.api.library.read(read).await?.body;
     Ok(frame::fragment(buttons(&shelf, &pages.api.library.currency)))
 }
 
 /// What this stall's merchant has on sale, with `find` in the name or the SKU.
-pub(super) fn on_sale(store: &dyn Read, stall: DeviceId, find: &str) -> Result<Shelf, ReadError> {
+pub(super) fn on_sale(view: &View<'_>, find: &str) -> Result<Shelf, ReadError> {
     let find = find.trim().to_lowercase();
     let mut buttons = Vec::new();
-    if let Some(merchant) = merchant_of(store, &stall)? {
-        books::items(store, scope_of(&merchant), &mut |sku, item| {
+    for scope in &view.scopes {
+        books::items(view.store, *scope, &mut |sku, item| {
             let name = item.name.unwrap_or_else(|| sku.to_owned());
             let fits = name.to_lowercase().contains(&find) || sku.to_lowercase().contains(&find);
             if fits && !item.withdrawn {
@@ -102,11 +97,4 @@ pub(super) fn buttons(shelf: &Shelf, currency: &str) -> Markup {
             p .note { "Nothing on sale fits." }
         }
     }
-}
-
-fn merchant_of(store: &dyn Read, stall: &DeviceId) -> Result<Option<String>, ReadError> {
-    let row = store.get(&keys::grant(stall))?;
-    let document = row.and_then(|row| codec::decode::<SignedDocument>("a grant", &row).ok());
-    let grant = document.and_then(|document| document.reopen::<Grant>().ok());
-    Ok(grant.map(|grant| grant.merchant))
 }

@@ -155,6 +155,13 @@ async fn a_merchant_does_not_see_what_another_sells() {
         let stock = stall.api().get("/v1/stock").await;
         assert_eq!(stock["items"].as_array().unwrap().last().unwrap()["quantity"], -1000 * baskets);
     }
+    for (merchant, quantity) in [("main", -2000), ("bakery", -3000)] {
+        let path = format!("/v1/stock/tea?merchant={merchant}");
+        assert_eq!(market.control.api().get(&path).await["quantity"], quantity, "{path}");
+    }
+    assert_eq!(market.control.api().get("/v1/stock/tea").await["quantity"], -5000);
+    let theirs = baker.api().try_get("/v1/stock/tea?merchant=main").await;
+    assert!(theirs.expect_err("it is another's").contains("leave it out"));
     let scopes = |digests: &serde_json::Value| {
         let rows = digests.as_array().unwrap().iter();
         rows.map(|row| row["scope"].to_string()).collect::<std::collections::BTreeSet<_>>()

@@ -183,7 +183,7 @@ fn page(view: &View<'_>, query: &RightsQuery) -> Result<RightsPage, ReadError> {
     let names = books::names(view.store)?;
     let mut found: BTreeMap<(String, Scope), SkuRights> = BTreeMap::new();
     let (mut open, mut transit) = (Vec::new(), Vec::new());
-    for scope in books::scopes(view.store)? {
+    for scope in view.scopes.iter().copied() {
         let items = match &query.sku {
             Some(sku) => rights::rights_of(view.store, scope, sku)?.into_iter().collect(),
             None => rights::rights(view.store, scope, query.after.as_deref(), limit)?,
