@@ -16,7 +16,7 @@ use axum::http::StatusCode;
 use axum::{Json, Router};
 use engine::authority::JoinToken;
 use engine::authority::join::{InviteId, pin, proof_key};
-use engine::ids::DeviceId;
+use engine::ids::{DeviceId, Scope};
 use engine::replica::catalogue::past_items;
 use engine::store::ReadError;
 use shell::access::{Access, Operator};
@@ -251,10 +251,21 @@ async fn standing<E: Env>(api: &Api<E>) -> Result<(Box<Status>, Vec<StallStatus>
     Ok((status, stalls))
 }
 
+/// The scope of the merchant that a writing call names, or of this control's own. What is written
+/// for a merchant that nobody has stays for good, so a name that is not known is refused.
+async fn scope_named<E: Env>(api: &Api<E>, merchant: Option<String>) -> Result<Scope, Problem> {
+    let name = merchant.unwrap_or_else(|| api.merchant.clone());
+    match ask(api, Call::Merchant(name)).await? {
+        Answer::Merchant(scope) => Ok(scope),
+        _ => Err(unexpected()),
+    }
+}
+
 pub(crate) async fn ask<E: Env>(api: &Api<E>, call: Call) -> Result<Answer, Problem> {
     match api.calls.call(call).await {
         Ok(Answer::Refused(error)) => Err(match &error {
             CallError::UnknownDevice(_) => Problem::not_found(error.to_string()),
+            CallError::UnknownMerchant { .. } => Problem::bad_reference(error.to_string()),
             CallError::Refused(refusal) => shell::refusal::problem(refusal),
             CallError::Catalogue(error) => catalogue::problem(error),
             CallError::Forfeit(ForfeitError::Rebuilding) => Problem::rebuilding(error.to_string()),

@@ -6,6 +6,7 @@ mod prices;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 use serde_json::{Value, json};
 use shell::Exit;
 use shell::arguments::{GoodsLine, goods_line};
@@ -190,8 +191,8 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Prices(command) => prices::run(cli, command).await?,
         Command::Forfeit { device, to, lines } => forfeit(cli, device, to, lines).await?,
         Command::Rights => {
-            let page: RightsPage = Client::open(data)?.get("/v1/rights").await?;
-            show(cli, &serde_json::to_value(&page)?, &page.in_words());
+            let page = RightsPage::whole(&Client::open(data)?, None).await?;
+            show(cli, &page, &page.in_words());
         }
         Command::Status => {
             let status: Value = Client::open(data)?.get("/v1/status").await?;
@@ -255,7 +256,7 @@ async fn export(data: &Path) -> anyhow::Result<()> {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    show(cli, &report, &shell::read::report_words(&report));
     Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
@@ -291,9 +292,11 @@ fn in_words(status: &Value) -> String {
     out
 }
 
-fn show(cli: &Cli, json: &Value, words: &str) {
+/// Prints an answer. It goes to text directly: `Value` cannot hold every sum.
+fn show(cli: &Cli, answer: &impl Serialize, words: &str) {
     if cli.json {
-        println!("{json}");
+        let json = serde_json::to_string(answer);
+        println!("{}", json.expect("invariant: an answer is plain data"));
     } else {
         println!("{words}");
     }

@@ -65,13 +65,13 @@ pub async fn run<E: Env>(
         tracing::warn!("root.key lies in the data directory; move it to a safe place offline");
     }
 
-    let library = Library { store: disk.store(), currency };
+    let library = Library { store: disk.store(), currency, stall: None };
     let (driver, calls) = Driver::new(Hub::new(replica), env.clone(), disk);
     driver.connect(&endpoint, Vec::new());
     let asked = Arc::new(Notify::new());
     let address = config.public_address();
     let stop_asked = asked.clone();
-    let feed = Feed::new(library.clone(), calls.commits(), None);
+    let feed = Feed::new(library.clone(), calls.commits());
     let metrics = Metrics::new(&driver.metrics(), config.metrics_open);
     let counting = metrics.clone();
     let api = Api {

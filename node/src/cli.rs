@@ -7,9 +7,11 @@ mod sell;
 mod tests;
 mod till;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 use serde_json::{Value, json};
 use shell::Exit;
 use shell::catalogue::command::{self as catalogue, CatalogueCommand};
@@ -220,7 +222,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
         }
         Command::Status => {
             let status: StatusBody = Client::open(data)?.get("/v1/status").await?;
-            show(cli, &serde_json::to_value(&status)?, status.in_words().trim_end());
+            show(cli, &status, status.in_words().trim_end());
         }
         Command::Page => {
             let url = Client::open(data)?.url("/");
@@ -268,7 +270,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let hosts = hosts.join(", ");
             let words =
                 format!("https on {address} as {hosts}\nSHA-256 {fingerprint}\n{certificate}");
-            show(cli, &serde_json::to_value(&answer)?, words.trim_end());
+            show(cli, &answer, words.trim_end());
         }
     }
     Ok(Exit::Ok)
@@ -303,15 +305,8 @@ async fn rights(cli: &Cli, command: &RightsCommand) -> anyhow::Result<()> {
 }
 
 async fn show_rights(cli: &Cli, client: &Client, sku: Option<&str>) -> anyhow::Result<()> {
-    let query = sku.map(|sku| format!("?sku={}", escape(sku))).unwrap_or_default();
-    let mut page: RightsPage = client.get(&format!("/v1/rights{query}")).await?;
-    while let Some(after) = page.next.take() {
-        let more = client.get(&format!("/v1/rights?after={}", escape(&after))).await?;
-        let RightsPage { items, next, .. } = more;
-        page.items.extend(items);
-        page.next = next;
-    }
-    show(cli, &serde_json::to_value(&page)?, &page.in_words());
+    let page = RightsPage::whole(client, sku).await?;
+    show(cli, &page, &page.in_words());
     Ok(())
 }
 
@@ -319,7 +314,7 @@ async fn stock(cli: &Cli, sku: Option<&str>) -> anyhow::Result<()> {
     let client = Client::open(&cli.data)?;
     if let Some(sku) = sku {
         let item: ItemStock = client.get(&format!("/v1/stock/{}", escape(sku))).await?;
-        show(cli, &serde_json::to_value(&item)?, &stock_line(&item));
+        show(cli, &item, &stock_line(&item));
         return Ok(());
     }
     let mut items = Vec::new();
@@ -334,7 +329,7 @@ async fn stock(cli: &Cli, sku: Option<&str>) -> anyhow::Result<()> {
         }
     }
     let words: Vec<String> = items.iter().map(stock_line).collect();
-    show(cli, &json!({ "items": items }), &words.join("\n"));
+    show(cli, &BTreeMap::from([("items", &items)]), &words.join("\n"));
     Ok(())
 }
 
@@ -351,13 +346,15 @@ fn stock_line(item: &ItemStock) -> String {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    show(cli, &serde_json::to_value(&report)?, &shell::read::report_words(&report));
+    show(cli, &report, &shell::read::report_words(&report));
     Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
-fn show(cli: &Cli, json: &Value, words: &str) {
+/// Prints an answer. It goes to text directly: `Value` cannot hold every sum.
+fn show(cli: &Cli, answer: &impl Serialize, words: &str) {
     if cli.json {
-        println!("{json}");
+        let json = serde_json::to_string(answer);
+        println!("{}", json.expect("invariant: an answer is plain data"));
     } else {
         println!("{words}");
     }

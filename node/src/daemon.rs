@@ -55,12 +55,12 @@ pub async fn run<E: Env>(
         return Err(RunError::NotJoined(data.display().to_string()));
     };
     let Opened { dir, seed, disk, replica, currency } = opened;
-    if replica.rights().is_control(&replica.device()) {
+    let device = replica.device();
+    if replica.rights().is_control(&device) {
         return Err(RunError::NotAStall(data.display().to_string()));
     }
     let dials = dials(&replica, config)?;
     let stall = Stall::new(replica, config.settings());
-    let tills_see = stall.scope();
     let operator = dir.admin_token_or_new(&env).map_err(StartError::from)?;
     let access = Access::new(operator.hash(), stall.tills()?);
     let endpoint = endpoint(&env, &seed, config.listen)?;
@@ -77,11 +77,11 @@ pub async fn run<E: Env>(
     let listener = bind_api(&dir, config.api).await?;
     tracing::info!(api = %config.api, listen = %config.listen, data = %data.display(), "node runs");
 
-    let library = Library { store: disk.store(), currency };
+    let library = Library { store: disk.store(), currency, stall: Some(device) };
     let (driver, calls) = Driver::new(stall, env.clone(), disk);
     driver.connect(&endpoint, dials);
     let asked = Arc::new(Notify::new());
-    let feed = Feed::new(library.clone(), calls.commits(), tills_see);
+    let feed = Feed::new(library.clone(), calls.commits());
     let metrics = Metrics::new(&driver.metrics(), config.metrics_open);
     let (counting, stop_asked) = (metrics.clone(), asked.clone());
     let api = Api { calls, library, feed, access, metrics, till_api, env, stop: stop_asked };

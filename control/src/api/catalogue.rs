@@ -12,12 +12,11 @@ use shell::catalogue::body::{ItemsAnswer, ItemsBody, LateBody, Settle};
 use shell::extract::JsonBody;
 use shell::limits::CATALOGUE_BODY_BYTES_MAX;
 use shell::openapi::Routes;
-use shell::problem::Problem;
-use shell::read::scope_of;
+use shell::problem::{Problem, ProblemBody};
 use transport::env::Env;
 use utoipa::ToSchema;
 
-use super::{Api, ask, unexpected};
+use super::{Api, ask, scope_named, unexpected};
 use crate::core::{Answer, Call};
 
 /// The catalogue's calls, those that read included.
@@ -32,13 +31,15 @@ pub(super) fn routes<E: Env>() -> Routes<Api<E>> {
 /// Edits items of a catalogue
 #[utoipa::path(post, path = "/v1/catalogue/items", tag = "catalogue",
     security(("operator" = [])), request_body = ItemsBody,
-    responses((status = 201, body = ItemsAnswer)))]
+    responses((status = 201, body = ItemsAnswer),
+        (status = 422, description = "`bad-reference`: the merchant is not known",
+            body = ProblemBody, content_type = "application/problem+json")))]
 async fn edit<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(body): JsonBody<ItemsBody>,
 ) -> Result<(StatusCode, Json<ItemsAnswer>), Problem> {
-    let scope = scope_of(body.merchant.as_deref().unwrap_or(&api.merchant));
+    let scope = scope_named(&api, body.merchant.clone()).await?;
     let call = Call::EditCatalogue(scope, body.into_edits()?);
     changed(ask(&api, call).await?)
 }
@@ -46,13 +47,15 @@ async fn edit<E: Env>(
 /// Takes late changes over into the current season, or puts them aside
 #[utoipa::path(post, path = "/v1/catalogue/late", tag = "catalogue",
     security(("operator" = [])), request_body = LateBody,
-    responses((status = 201, body = ItemsAnswer)))]
+    responses((status = 201, body = ItemsAnswer),
+        (status = 422, description = "`bad-reference`: the merchant is not known",
+            body = ProblemBody, content_type = "application/problem+json")))]
 async fn settle_late<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(body): JsonBody<LateBody>,
 ) -> Result<(StatusCode, Json<ItemsAnswer>), Problem> {
-    let scope = scope_of(body.merchant.as_deref().unwrap_or(&api.merchant));
+    let scope = scope_named(&api, body.merchant.clone()).await?;
     let settlement = match body.settle {
         Settle::Take => Settlement::Take,
         Settle::PutAside => Settlement::PutAside,
@@ -87,14 +90,16 @@ struct SeasonAnswer {
 /// Begins a new season of a catalogue
 #[utoipa::path(post, path = "/v1/catalogue/seasons", tag = "catalogue",
     security(("operator" = [])), request_body = SeasonBody,
-    responses((status = 201, body = SeasonAnswer)))]
+    responses((status = 201, body = SeasonAnswer),
+        (status = 422, description = "`bad-reference`: the merchant is not known",
+            body = ProblemBody, content_type = "application/problem+json")))]
 async fn open_season<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(body): JsonBody<SeasonBody>,
 ) -> Result<(StatusCode, Json<SeasonAnswer>), Problem> {
     let SeasonBody { merchant, name, winners } = body;
-    let scope = scope_of(merchant.as_deref().unwrap_or(&api.merchant));
+    let scope = scope_named(&api, merchant).await?;
     match ask(&api, Call::OpenSeason { scope, name: name.clone(), winners }).await? {
         Answer::Season(season) => Ok((StatusCode::CREATED, Json(SeasonAnswer { season, name }))),
         _ => Err(unexpected()),

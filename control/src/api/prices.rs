@@ -7,18 +7,18 @@ use engine::books::standing::standing;
 use engine::books::whole;
 use engine::decide::{self, BundleError};
 use engine::event::BundlePrice;
+use engine::ids::Scope;
 use engine::projections::Projection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shell::access::Operator;
 use shell::extract::JsonBody;
 use shell::openapi::Routes;
-use shell::problem::Problem;
-use shell::read::scope_of;
+use shell::problem::{Problem, ProblemBody};
 use transport::env::Env;
 use utoipa::ToSchema;
 
-use super::{Api, ask, unexpected};
+use super::{Api, ask, scope_named, unexpected};
 use crate::core::{Answer, Call};
 
 /// Bytes of one price list: the largest bundle fits unless its SKUs are long.
@@ -51,20 +51,22 @@ struct PriceBody {
 /// Publishes a price bundle, in force from an instant
 #[utoipa::path(post, path = "/v1/prices/bundles", tag = "operate", security(("operator" = [])),
     request_body = PublishBody,
-    responses((status = 201, body = Value), (status = 200, description = "nothing was new")))]
+    responses((status = 201, body = Value), (status = 200, description = "nothing was new"),
+        (status = 422, description = "`bad-reference`: the merchant is not known; `bad-amount`; \
+            `bad-time`", body = ProblemBody, content_type = "application/problem+json")))]
 async fn publish<E: Env>(
     _: Operator,
     State(api): State<Api<E>>,
     JsonBody(body): JsonBody<PublishBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let from_ms = instant(&body.from)?;
-    let merchant = body.merchant.as_deref().unwrap_or(&api.merchant).to_owned();
+    let scope = scope_named(&api, body.merchant).await?;
     let prices = match (body.prices, body.from_catalogue) {
         (Some(prices), false) => {
             let price = |price: PriceBody| BundlePrice { sku: price.sku, price: price.price };
             prices.into_iter().map(price).collect()
         }
-        (None, true) => from_catalogue(&api, &merchant).await?,
+        (None, true) => from_catalogue(&api, scope).await?,
         _ => {
             let text = "give either \"from_catalogue\": true or \"prices\", a list";
             return Err(Problem::malformed(text));
@@ -76,7 +78,7 @@ async fn publish<E: Env>(
         _ => Problem::malformed(error.to_string()),
     })?;
     let name = bundle.name;
-    let call = Call::PublishPrices(scope_of(&merchant), bundle, from_ms);
+    let call = Call::PublishPrices(scope, bundle, from_ms);
     let Answer::Published(new) = ask(&api, call).await? else { return Err(unexpected()) };
     let status = if new.bundle || new.instant { StatusCode::CREATED } else { StatusCode::OK };
     let body = json!({
@@ -90,8 +92,7 @@ async fn publish<E: Env>(
 }
 
 /// Every standing price of a merchant, unless some of them are in conflict.
-async fn from_catalogue<E: Env>(api: &Api<E>, merchant: &str) -> Result<Vec<BundlePrice>, Problem> {
-    let scope = scope_of(merchant);
+async fn from_catalogue<E: Env>(api: &Api<E>, scope: Scope) -> Result<Vec<BundlePrice>, Problem> {
     let found = api.library.read(move |view| {
         whole(view.store, Projection::Catalogue)?;
         standing(view.store, scope)

@@ -153,7 +153,7 @@ impl Hub {
         Ok(joined)
     }
 
-    fn grant(
+    pub(super) fn grant(
         &mut self,
         invitation: &Invitation,
         device: DeviceId,
@@ -202,6 +202,13 @@ impl Hub {
         let row = self.device.replica.local(&keys::local(INVITES, &id.0))?;
         let row = row.map(|row| codec::decode("an invitation", &row)).transpose();
         row.map_err(|error| CallError::Halted(error.to_string()))
+    }
+
+    /// Every invitation that was made here, used or not.
+    pub(super) fn invitations(&self) -> Result<Vec<Invitation>, CallError> {
+        let rows = self.device.replica.local_rows(INVITES)?;
+        let rows = rows.iter().map(|(_, row)| codec::decode("an invitation", row));
+        rows.collect::<Result<_, _>>().map_err(|error| CallError::Halted(error.to_string()))
     }
 
     fn set_invitation(&mut self, invitation: &Invitation) -> Result<(), CallError> {

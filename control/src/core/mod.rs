@@ -5,10 +5,13 @@
 
 mod enrol;
 mod forfeit;
+mod merchants;
 mod prices;
 mod receipts;
 mod settle;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -30,6 +33,7 @@ use transport::wire::Message;
 
 pub use enrol::Invitation;
 pub use forfeit::{ForfeitAsked, ForfeitError};
+pub use merchants::Known;
 pub use prices::Published;
 pub use status::{StallStatus, Status};
 
@@ -59,6 +63,8 @@ pub enum Call {
     Settle(FindingResolved),
     /// Publish a price bundle of a merchant, in force from an instant (milliseconds since 1970).
     PublishPrices(Scope, Bundle, i64),
+    /// Whose scope a merchant's name stands for, if the merchant is known here.
+    Merchant(String),
     /// How things stand.
     Status,
     /// Every stall, with its lag.
@@ -70,7 +76,7 @@ pub enum Call {
 impl Call {
     /// Whether its answer rests on a batch.
     fn writes(&self) -> bool {
-        !matches!(self, Self::Status | Self::Stalls | Self::Digests)
+        !matches!(self, Self::Merchant(_) | Self::Status | Self::Stalls | Self::Digests)
     }
 }
 
@@ -83,6 +89,8 @@ pub enum Answer {
     Season(u32),
     /// The fact stands, durably.
     Written(EventId),
+    /// The merchant's scope.
+    Merchant(Scope),
     /// How things stand.
     Status(Box<Status>),
     /// What was forfeited: SKU and thousandths.
@@ -109,6 +117,17 @@ pub enum CallError {
     /// The device is not known, or cannot be revoked.
     #[error("device {0} has no grant here; `status` lists the stalls")]
     UnknownDevice(DeviceId),
+    /// Nobody here sells for the merchant.
+    #[error(
+        "merchant {name:?} is not known here; invite a stall of a new one first, or write one \
+         that is known: {known}"
+    )]
+    UnknownMerchant {
+        /// What was asked for.
+        name: String,
+        /// Those that are known.
+        known: Known,
+    },
     /// The catalogue cannot be edited so.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -186,6 +205,7 @@ impl Hub {
             Call::PublishPrices(scope, bundle, from_ms) => {
                 self.publish(scope, bundle, from_ms, now).map(Answer::Published)
             }
+            Call::Merchant(name) => self.merchant(&name).map(Answer::Merchant),
             Call::Status => Ok(Answer::Status(Box::new(self.status()?))),
             Call::Stalls => Ok(Answer::Stalls(self.stalls(now)?)),
             Call::Digests => {

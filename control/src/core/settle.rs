@@ -15,22 +15,42 @@ impl Hub {
         resolved: FindingResolved,
         now: Now,
     ) -> Result<EventId, CallError> {
-        let replica = &mut self.device.replica;
-        let mut scope = Scope::Tenant;
-        for merchant in books::scopes(replica.store().as_ref())? {
-            let store = replica.store();
-            if books::findings::finding(store.as_ref(), merchant, &resolved.finding)?.is_some() {
-                scope = merchant;
-            }
-        }
+        let mut scopes = books::scopes(self.device.replica.store().as_ref())?;
+        scopes.push(Scope::Tenant);
         let payload = Payload::FindingResolved(resolved.clone());
-        if let Some(id) = replica.bearer(scope, &resolved.key)? {
-            if let Some(bearer) = replica.event(&id)? {
-                decide::retry(&bearer.payload, &payload)?;
-            }
+        if let Some(id) = self.settled(&scopes, &resolved, &payload)? {
             return Ok(id);
         }
-        decide::settle(&resolved, scope, replica)?;
-        Ok(replica.append(scope, Lane::Ledger, payload, now.wall_ms)?)
+        let replica = &mut self.device.replica;
+        let mut found = Scope::Tenant;
+        for scope in scopes {
+            let store = replica.store();
+            if books::findings::finding(store.as_ref(), scope, &resolved.finding)?.is_some() {
+                found = scope;
+            }
+        }
+        decide::settle(&resolved, found, replica)?;
+        Ok(replica.append(found, Lane::Ledger, payload, now.wall_ms)?)
+    }
+
+    /// The settlement that bears the same key. It is looked for in every merchant's books: its
+    /// finding may be gone since, and with it the word in whose books it was.
+    fn settled(
+        &self,
+        scopes: &[Scope],
+        resolved: &FindingResolved,
+        payload: &Payload,
+    ) -> Result<Option<EventId>, CallError> {
+        let replica = &self.device.replica;
+        let mut reused = None;
+        for scope in scopes {
+            let Some(id) = replica.bearer(*scope, &resolved.key)? else { continue };
+            let Some(bearer) = replica.event(&id)? else { return Ok(Some(id)) };
+            match decide::retry(&bearer.payload, payload) {
+                Ok(()) => return Ok(Some(id)),
+                Err(refusal) => reused = Some(refusal),
+            }
+        }
+        reused.map_or(Ok(None), |refusal| Err(refusal.into()))
     }
 }

@@ -133,7 +133,7 @@ async fn look<E: Env>(pages: &Pages<E>) -> Result<Seen, Problem> {
             stalls,
             summary: summary_of(view, currency.clone()),
             catalogue: catalogue::read(view.store, scope, None, catalogue::ROWS_LIVE),
-            findings: findings::open(view.store),
+            findings: findings::open(view),
             currency,
         })
     };

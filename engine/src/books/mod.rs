@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 
 use crate::authority::{Grant, SignedDocument};
 use crate::event::codec;
-use crate::ids::{DeviceId, LOG_BYTES, Log, Scope};
+use crate::ids::{DeviceId, LOG_BYTES, Log, MerchantId, Scope};
 use crate::keys;
 use crate::log::vector::VersionVector;
 use crate::projections::Projection;
@@ -49,12 +49,24 @@ pub fn whole(store: &dyn Read, projection: Projection) -> Result<(), ReadError> 
 
 /// Every scope that has books here.
 pub fn scopes(store: &dyn Read) -> Result<Vec<Scope>, ReadError> {
-    let vector = vector(store)?;
+    Ok(scopes_of(&vector(store)?))
+}
+
+/// Every scope that has books at a version vector.
+pub fn scopes_of(vector: &VersionVector) -> Vec<Scope> {
     let mut out: Vec<Scope> = vector.0.keys().map(|log| log.scope).collect();
     out.sort_unstable();
     out.dedup();
     out.retain(|scope| *scope != Scope::Tenant);
-    Ok(out)
+    out
+}
+
+/// The merchant that a stall sells for now; `None` where no grant says so.
+pub fn merchant_of(store: &dyn Read, stall: &DeviceId) -> Result<Option<Scope>, ReadError> {
+    let row = store.get(&keys::grant(stall))?;
+    let document = row.and_then(|row| codec::decode::<SignedDocument>("a grant", &row).ok());
+    let grant = document.and_then(|document| document.reopen::<Grant>().ok());
+    Ok(grant.map(|grant| Scope::Merchant(MerchantId::from_name(&grant.merchant))))
 }
 
 /// The version vector of a view.

@@ -25,7 +25,9 @@ pub type Currency = [u8; 3];
 
 /// Which books: business days from one to another, both included, of one stall or of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Filter {
+pub struct Filter<'a> {
+    /// Of these merchants alone.
+    pub scopes: &'a [Scope],
     /// Days since 1970-01-01.
     pub days: (i32, i32),
     /// One stall alone.
@@ -50,6 +52,8 @@ pub struct ShiftRow {
 pub struct Document {
     /// The event.
     pub id: EventId,
+    /// The merchant whose books it is in.
+    pub scope: Scope,
     /// The stall.
     pub stall: DeviceId,
     /// What it states.
@@ -63,6 +67,8 @@ pub struct Document {
 pub struct Fate {
     /// The sale.
     pub sale: Sale,
+    /// The merchant whose books it is in.
+    pub scope: Scope,
     /// The stall that made it.
     pub stall: DeviceId,
     /// What was taken back of it.
@@ -74,7 +80,7 @@ pub struct Fate {
 /// Sales by local hour, 0 to 23.
 pub fn by_hour(
     store: &dyn Read,
-    filter: &Filter,
+    filter: &Filter<'_>,
 ) -> Result<BTreeMap<(Currency, u8), Hour>, ReadError> {
     let mut out: BTreeMap<(Currency, u8), Hour> = BTreeMap::new();
     each(store, filter, hours::rows, &mut |key, value| {
@@ -90,7 +96,7 @@ pub fn by_hour(
 /// Sales by SKU.
 pub fn by_sku(
     store: &dyn Read,
-    filter: &Filter,
+    filter: &Filter<'_>,
 ) -> Result<BTreeMap<(Currency, String), Item>, ReadError> {
     let mut out = BTreeMap::new();
     each(store, filter, items::rows, &mut |key, value| {
@@ -104,7 +110,7 @@ pub fn by_sku(
 /// Payments by kind.
 pub fn by_tender(
     store: &dyn Read,
-    filter: &Filter,
+    filter: &Filter<'_>,
 ) -> Result<BTreeMap<(Currency, TenderKind), Paid>, ReadError> {
     let mut out = BTreeMap::new();
     each(store, filter, tenders::rows, &mut |key, value| {
@@ -118,7 +124,7 @@ pub fn by_tender(
 /// Sales by stall.
 pub fn by_stall(
     store: &dyn Read,
-    filter: &Filter,
+    filter: &Filter<'_>,
 ) -> Result<BTreeMap<(Currency, DeviceId), Sums>, ReadError> {
     let mut out = BTreeMap::new();
     each(store, filter, sales::rows_of, &mut |key, value| {
@@ -136,7 +142,7 @@ fn add<K: Ord, V: AddAssign + Default>(sums: &mut BTreeMap<K, V>, key: K, more: 
 /// The drawers, by stall, day, currency and till.
 pub fn drawers(
     store: &dyn Read,
-    filter: &Filter,
+    filter: &Filter<'_>,
 ) -> Result<BTreeMap<(DayKey, String), Drawer>, ReadError> {
     let mut out = BTreeMap::new();
     each(store, filter, drawers::rows, &mut |key, value| {
@@ -148,7 +154,7 @@ pub fn drawers(
 }
 
 /// The shifts, by stall and day.
-pub fn shifts(store: &dyn Read, filter: &Filter) -> Result<Vec<ShiftRow>, ReadError> {
+pub fn shifts(store: &dyn Read, filter: &Filter<'_>) -> Result<Vec<ShiftRow>, ReadError> {
     let mut out = Vec::new();
     each(store, filter, drawers::shifts, &mut |key, value| {
         if let Some((stall, business_day, id, shift)) = drawers::read_shift(key, value) {
@@ -170,7 +176,7 @@ pub fn shift_opened(store: &dyn Read, id: &EventId) -> Result<Option<ShiftOpened
 pub type ClosedDays = BTreeMap<(DeviceId, i32), Vec<(EventId, Closed)>>;
 
 /// The closed days that a filter asks for.
-pub fn closed_days(store: &dyn Read, filter: &Filter) -> Result<ClosedDays, ReadError> {
+pub fn closed_days(store: &dyn Read, filter: &Filter<'_>) -> Result<ClosedDays, ReadError> {
     let mut out = ClosedDays::new();
     for (scope, stall) in stalls(store, filter)? {
         scan(store, &days::rows(scope, &stall, filter.days), &mut |key, value| {
@@ -182,16 +188,15 @@ pub fn closed_days(store: &dyn Read, filter: &Filter) -> Result<ClosedDays, Read
     Ok(out)
 }
 
-/// The documents that bear a receipt's number at a till of this name, of one stall or of all.
+/// The documents that bear a receipt's number at a till of this name, of whatever day.
 pub fn receipts(
     store: &dyn Read,
     till: &str,
     number: u64,
-    stall: Option<DeviceId>,
+    filter: &Filter<'_>,
 ) -> Result<Vec<Document>, ReadError> {
-    let filter = Filter { days: (0, 0), stall };
     let mut out = Vec::new();
-    for (scope, stall) in stalls(store, &filter)? {
+    for (scope, stall) in stalls(store, filter)? {
         let row = store.get(&receipts::key(scope, &stall, till, number))?;
         let documents: Vec<EventId> = projections::read(row)?;
         for id in documents {
@@ -212,7 +217,7 @@ pub fn document(store: &dyn Read, id: &EventId) -> Result<Option<Document>, Read
     };
     let mut copies = 0;
     scan(store, &receipts::copies(log.scope, id), &mut |_, _| copies += 1)?;
-    Ok(Some(Document { id: *id, stall: log.device, payload, copies }))
+    Ok(Some(Document { id: *id, scope: log.scope, stall: log.device, payload, copies }))
 }
 
 /// A sale and what became of it.
@@ -235,7 +240,7 @@ pub fn sale(store: &dyn Read, id: &EventId) -> Result<Option<Fate>, ReadError> {
     for id in ids {
         reversals.extend(event(store, &id)?.map(|event| (id, event.payload)));
     }
-    Ok(Some(Fate { sale, stall: log.device, reversal, reversals }))
+    Ok(Some(Fate { sale, scope: log.scope, stall: log.device, reversal, reversals }))
 }
 
 /// The log with this id.
@@ -253,17 +258,18 @@ fn event(store: &dyn Read, id: &EventId) -> Result<Option<Event>, ReadError> {
 }
 
 /// The ledgers that a filter lets in.
-fn stalls(store: &dyn Read, filter: &Filter) -> Result<Vec<(Scope, DeviceId)>, ReadError> {
+fn stalls(store: &dyn Read, filter: &Filter<'_>) -> Result<Vec<(Scope, DeviceId)>, ReadError> {
     let vector = super::vector(store)?;
     let ledgers = vector.0.keys().filter(|log| log.lane == Lane::Ledger);
-    let asked = ledgers.filter(|log| filter.stall.is_none_or(|stall| stall == log.device));
+    let seen = ledgers.filter(|log| filter.scopes.contains(&log.scope));
+    let asked = seen.filter(|log| filter.stall.is_none_or(|stall| stall == log.device));
     Ok(asked.map(|log| (log.scope, log.device)).collect())
 }
 
 /// Shows the rows of every ledger that a filter lets in.
 fn each(
     store: &dyn Read,
-    filter: &Filter,
+    filter: &Filter<'_>,
     range: impl Fn(Scope, &DeviceId, (i32, i32)) -> Range,
     visit: &mut dyn FnMut(&[u8], &[u8]),
 ) -> Result<(), ReadError> {

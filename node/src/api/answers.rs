@@ -1,6 +1,8 @@
 //! What the till's API answers to writing and operating calls.
 
 use serde::Serialize;
+use shell::read::documents::body::Receipt;
+use shell::read::money::body::{CurrencyTotals, difference};
 use utoipa::ToSchema;
 
 use crate::core::Written;
@@ -61,6 +63,85 @@ pub(super) struct TillAnswer {
 pub(super) struct LinkAnswer {
     /// On or off.
     pub up: bool,
+}
+
+/// Cash that moved.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CashAnswer {
+    /// Its event's id.
+    pub cash: String,
+}
+
+/// A shift that is open.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ShiftAnswer {
+    /// Its event's id.
+    pub shift: String,
+}
+
+/// A shift that is closed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ShiftCloseAnswer {
+    /// The close's event.
+    pub shift_closed: String,
+    /// What should have been in the drawer, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<i64>,
+    /// What was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted: Option<i64>,
+    /// Counted less expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<i128>,
+}
+
+/// A business day that is closed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DayCloseAnswer {
+    /// The close's event.
+    pub day_closed: String,
+    /// The day.
+    pub business_day: String,
+    /// What should have been in the drawers, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<i64>,
+    /// What was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted: Option<i64>,
+    /// Counted less expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<i128>,
+    /// The stall's sales of the day, for each currency.
+    pub totals: Vec<CurrencyTotals>,
+    /// Shifts of the day that nobody has closed.
+    pub open_shifts: Vec<String>,
+}
+
+/// A receipt that was printed again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ReprintAnswer {
+    /// Its event's id.
+    pub reprint: String,
+    /// Which copy of this stall it is, from 1.
+    pub copy: u64,
+    /// What it says.
+    pub receipt: Option<Receipt>,
+}
+
+/// What a close found in a drawer or in all, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub expected: Option<i64>,
+    pub counted: Option<i64>,
+    pub difference: Option<i128>,
+}
+
+impl Found {
+    pub(super) fn of(written: &Written) -> Self {
+        let (expected, counted) = written.found.unzip();
+        let difference = written.found.map(|(expected, counted)| difference(counted, expected));
+        Self { expected, counted, difference }
+    }
 }
 
 impl SaleAnswer {

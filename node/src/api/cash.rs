@@ -11,7 +11,6 @@ use engine::event::{
 };
 use engine::ids::EventId;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use shell::access::Caller;
 use shell::extract::JsonBody;
 use shell::openapi::{IdempotencyKey, Routes};
@@ -20,6 +19,9 @@ use shell::read::{View, documents, money as report};
 use transport::env::Env;
 use utoipa::ToSchema;
 
+use super::answers::{
+    CashAnswer, DayCloseAnswer, Found, ReprintAnswer, ShiftAnswer, ShiftCloseAnswer,
+};
 use super::time::{self, LocalTime};
 use super::{Api, answer, dto, key, written};
 use crate::core::{CashRequest, OPEN_SHIFT, Request, Written};
@@ -60,7 +62,7 @@ pub(super) struct CashBody {
 
 /// Moves cash into or out of the drawer of the till that asks
 #[utoipa::path(post, path = "/v1/cash", tag = "till", params(IdempotencyKey),
-    request_body = CashBody, responses((status = 201, body = Value)))]
+    request_body = CashBody, responses((status = 201, body = CashAnswer)))]
 async fn cash<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -77,8 +79,8 @@ async fn cash<E: Env>(
         amount: body.amount,
         reason: body.reason,
     };
-    let (written, id) = state(&api, CashRequest::Moved(moved)).await?;
-    Ok(answer(&written, json!({ "cash": id })))
+    let (written, cash) = state(&api, CashRequest::Moved(moved)).await?;
+    Ok(answer(&written, CashAnswer { cash }))
 }
 
 /// A shift to open
@@ -94,7 +96,7 @@ pub(super) struct OpenBody {
 
 /// Opens a shift at the till that asks
 #[utoipa::path(post, path = "/v1/shifts/open", tag = "till", params(IdempotencyKey),
-    request_body = OpenBody, responses((status = 201, body = Value)))]
+    request_body = OpenBody, responses((status = 201, body = ShiftAnswer)))]
 async fn open_shift<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -110,8 +112,8 @@ async fn open_shift<E: Env>(
         cashier: body.cashier,
         float: body.float,
     };
-    let (written, id) = state(&api, CashRequest::OpenShift(opened)).await?;
-    Ok(answer(&written, json!({ "shift": id })))
+    let (written, shift) = state(&api, CashRequest::OpenShift(opened)).await?;
+    Ok(answer(&written, ShiftAnswer { shift }))
 }
 
 /// A shift to close
@@ -125,7 +127,7 @@ pub(super) struct CloseShiftBody {
 
 /// Closes a shift: its drawer was counted
 #[utoipa::path(post, path = "/v1/shifts/close", tag = "till", params(IdempotencyKey),
-    request_body = CloseShiftBody, responses((status = 201, body = Value)))]
+    request_body = CloseShiftBody, responses((status = 201, body = ShiftCloseAnswer)))]
 async fn close_shift<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -140,8 +142,9 @@ async fn close_shift<E: Env>(
         counted: body.counted,
         expected: 0,
     };
-    let (written, id) = state(&api, CashRequest::CloseShift(closed)).await?;
-    Ok(answer(&written, found(&written, json!({ "shift_closed": id }))))
+    let (written, shift_closed) = state(&api, CashRequest::CloseShift(closed)).await?;
+    let Found { expected, counted, difference } = Found::of(&written);
+    Ok(answer(&written, ShiftCloseAnswer { shift_closed, expected, counted, difference }))
 }
 
 /// A business day to close
@@ -155,7 +158,7 @@ pub(super) struct CloseDayBody {
 
 /// Closes a business day of the stall
 #[utoipa::path(post, path = "/v1/days/close", tag = "till", params(IdempotencyKey),
-    request_body = CloseDayBody, responses((status = 201, body = Value)))]
+    request_body = CloseDayBody, responses((status = 201, body = DayCloseAnswer)))]
 async fn close_day<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -171,21 +174,28 @@ async fn close_day<E: Env>(
         counted: body.counted,
         expected: 0,
     };
-    let (written, id) = state(&api, CashRequest::CloseDay(closed)).await?;
+    let (written, day_closed) = state(&api, CashRequest::CloseDay(closed)).await?;
     // The stall may have filled it in.
     let business_day = written.closed_day.unwrap_or(business_day);
     let log = written.id.log;
     let read = api.library.read(move |view: &View<'_>| {
         let store = view.store;
         let Some(log) = money::log_of(store, &log)? else { return Ok((Vec::new(), Vec::new())) };
-        let totals = report::totals(store, log.device, business_day)?;
-        Ok((totals, report::open_shifts(store, log.device, business_day)?))
+        let totals = report::totals(store, &[log.scope], log.device, business_day)?;
+        Ok((totals, report::open_shifts(store, &[log.scope], log.device, business_day)?))
     });
-    let (totals, open) = read.await?.body;
-    let mut body = found(&written, json!({ "day_closed": id }));
-    body["business_day"] = json!(report::day_text(business_day));
-    body["totals"] = json!(totals);
-    body["open_shifts"] = json!(open);
+    let (totals, open_shifts) = read.await?.body;
+    let business_day = report::day_text(business_day);
+    let Found { expected, counted, difference } = Found::of(&written);
+    let body = DayCloseAnswer {
+        day_closed,
+        business_day,
+        expected,
+        counted,
+        difference,
+        totals,
+        open_shifts,
+    };
     Ok(answer(&written, body))
 }
 
@@ -199,7 +209,7 @@ pub(super) struct ReprintBody {
 
 /// Counts a copy of a receipt, and answers what it says
 #[utoipa::path(post, path = "/v1/receipts/reprint", tag = "till", params(IdempotencyKey),
-    request_body = ReprintBody, responses((status = 201, body = Value)))]
+    request_body = ReprintBody, responses((status = 201, body = ReprintAnswer)))]
 async fn reprint<E: Env>(
     caller: Caller,
     State(api): State<Api<E>>,
@@ -212,15 +222,17 @@ async fn reprint<E: Env>(
         at_ms: time::time_or_stall("at", body.at.as_deref())?.ms,
         document,
     };
-    let (written, id) = state(&api, CashRequest::Reprint(asked)).await?;
+    let (written, reprint) = state(&api, CashRequest::Reprint(asked)).await?;
     let read = api.library.read(move |view: &View<'_>| {
         let store = view.store;
         let names = books::names(store)?;
-        let document = money::document(store, &document)?;
-        document.map(|document| documents::content(store, &document, &names)).transpose()
+        match money::document(store, &document)? {
+            Some(document) => documents::content(store, &document, &names),
+            None => Ok(None),
+        }
     });
     let receipt = read.await?.body;
-    Ok(answer(&written, json!({ "reprint": id, "copy": written.copy, "receipt": receipt })))
+    Ok(answer(&written, ReprintAnswer { reprint, copy: written.copy, receipt }))
 }
 
 fn market<E: Env>(api: &Api<E>) -> Result<[u8; 3], Problem> {
@@ -232,14 +244,4 @@ async fn state<E: Env>(api: &Api<E>, request: CashRequest) -> Result<(Written, S
     let written = written(api, Request::Cash(request)).await?;
     let id = written.id.to_string();
     Ok((written, id))
-}
-
-/// Adds what a close found.
-fn found(written: &Written, mut body: Value) -> Value {
-    if let Some((expected, counted)) = written.found {
-        body["expected"] = json!(expected);
-        body["counted"] = json!(counted);
-        body["difference"] = json!(i128::from(counted) - i128::from(expected));
-    }
-    body
 }

@@ -83,8 +83,8 @@ async fn home<E: Env>(
     State(pages): State<Pages<E>>,
 ) -> Result<Response, PageProblem> {
     let seen = look(&pages).await?;
-    let (device, now_ms) = (seen.status.device, shelf::now_ms(&pages));
-    let shelf = move |view: &View<'_>| shelf::on_sale(view.store, device, now_ms, "");
+    let now_ms = shelf::now_ms(&pages);
+    let shelf = move |view: &View<'_>| shelf::on_sale(view, now_ms, "");
     let shelf = pages.api.library.read(shelf).await?.body;
     let body = html! {
         (risk::banner(&seen.status, seen.wall_ms, &seen.currency))
@@ -128,7 +128,7 @@ async fn look<E: Env>(pages: &Pages<E>) -> Result<Seen, Problem> {
             wall_ms,
             summary: summary_of(view, currency.clone()),
             stock: stock_page(view, None, STOCK_ROWS),
-            findings: findings::open(view.store),
+            findings: findings::open(view),
             currency,
         })
     };

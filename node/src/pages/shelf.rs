@@ -9,12 +9,9 @@ use std::ops::ControlFlow;
 
 use axum::extract::State;
 use axum::response::Response;
-use engine::authority::{Grant, SignedDocument};
 use engine::books::{self, bundles};
-use engine::event::codec;
 use engine::hash::Hash;
-use engine::ids::{DeviceId, Scope};
-use engine::keys;
+use engine::ids::Scope;
 use engine::projections::Projection;
 use engine::store::{Read, ReadError};
 use maud::{Markup, html};
@@ -22,10 +19,10 @@ use serde::Deserialize;
 use shell::extract::Query;
 use shell::page::words::money;
 use shell::page::{PageProblem, Visitor, frame};
-use shell::read::{View, scope_of};
+use shell::read::View;
 use transport::env::Env;
 
-use super::{Pages, status};
+use super::Pages;
 
 /// Buttons shown at once; more are found by typing.
 const BUTTONS_MAX: usize = 60;
@@ -63,10 +60,9 @@ pub(super) async fn find<E: Env>(
     State(pages): State<Pages<E>>,
     Query(FindQuery { find }): Query<FindQuery>,
 ) -> Result<Response, PageProblem> {
-    let device = status(&pages).await?.device;
     let find: String = find.chars().take(FIND_BYTES_MAX).collect();
     let now_ms = now_ms(&pages);
-    let read = move |view: &View<'_>| on_sale(view.store, device, now_ms, &find);
+    let read = move |view: &View<'_>| on_sale(view, now_ms, &find);
     let shelf = pages.api.library.read(read).await?.body;
     Ok(frame::fragment(buttons(&shelf, &pages.api.library.currency)))
 }
@@ -78,17 +74,13 @@ pub(super) fn now_ms<E: Env>(pages: &Pages<E>) -> i64 {
 
 /// What this stall's merchant has on sale, with `find` in the name or the SKU, at the prices of
 /// `now_ms`.
-pub(super) fn on_sale(
-    store: &dyn Read,
-    stall: DeviceId,
-    now_ms: i64,
-    find: &str,
-) -> Result<Shelf, ReadError> {
+pub(super) fn on_sale(view: &View<'_>, now_ms: i64, find: &str) -> Result<Shelf, ReadError> {
     let find = find.trim().to_lowercase();
     let mut buttons = Vec::new();
-    let scope = merchant_of(store, &stall)?.map(|merchant| scope_of(&merchant));
+    // A stall sells for one merchant.
+    let scope = view.scopes.first().copied();
     if let Some(scope) = scope {
-        books::items(store, scope, &mut |sku, item| {
+        books::items(view.store, scope, &mut |sku, item| {
             let name = item.name.unwrap_or_else(|| sku.to_owned());
             let fits = name.to_lowercase().contains(&find) || sku.to_lowercase().contains(&find);
             if fits && !item.withdrawn {
@@ -102,7 +94,7 @@ pub(super) fn on_sale(
     let found = buttons.len();
     buttons.truncate(BUTTONS_MAX);
     if let Some(scope) = scope {
-        reprice(store, scope, now_ms, &mut buttons)?;
+        reprice(view.store, scope, now_ms, &mut buttons)?;
     }
     Ok(Shelf { buttons, found })
 }
@@ -148,11 +140,4 @@ pub(super) fn buttons(shelf: &Shelf, currency: &str) -> Markup {
             p .note { "Nothing on sale fits." }
         }
     }
-}
-
-fn merchant_of(store: &dyn Read, stall: &DeviceId) -> Result<Option<String>, ReadError> {
-    let row = store.get(&keys::grant(stall))?;
-    let document = row.and_then(|row| codec::decode::<SignedDocument>("a grant", &row).ok());
-    let grant = document.and_then(|document| document.reopen::<Grant>().ok());
-    Ok(grant.map(|grant| grant.merchant))
 }

@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use engine::books;
 use engine::decide;
 use engine::event::sale::{Sale, TenderKind};
 use engine::event::{Payload, codec};
 use engine::ids::{DeviceId, EventId};
 use engine::keys;
 use engine::replica::lanes::StoredEvent;
-use engine::store::{Read, ReadError};
+use engine::store::ReadError;
 use maud::{Markup, html};
 use serde::Deserialize;
 use shell::extract::{Path, Query};
@@ -37,7 +38,7 @@ pub(super) async fn show<E: Env>(
     let event: EventId = id.parse().map_err(|_| unknown())?;
     let status = status(&pages).await?;
     let currency = pages.api.library.currency.clone();
-    let read = move |view: &View<'_>| Ok((sale(view.store, &event)?, summary_of(view, currency)));
+    let read = move |view: &View<'_>| Ok((sale(view, &event)?, summary_of(view, currency)));
     let (sale, summary) = pages.api.library.read(read).await?.body;
     let sale = sale.ok_or_else(unknown)?;
     let body = html! {
@@ -47,8 +48,12 @@ pub(super) async fn show<E: Env>(
     Ok(side(&status, &visitor).page(&body))
 }
 
-fn sale(store: &dyn Read, id: &EventId) -> Result<Option<Sale>, ReadError> {
-    let row = store.get(&keys::event(id))?;
+fn sale(view: &View<'_>, id: &EventId) -> Result<Option<Sale>, ReadError> {
+    let log = books::money::log_of(view.store, &id.log)?;
+    if !log.is_some_and(|log| view.shows(log.scope)) {
+        return Ok(None);
+    }
+    let row = view.store.get(&keys::event(id))?;
     let stored = row.as_deref().and_then(StoredEvent::from_bytes);
     let event = stored.and_then(|stored| codec::decode_event(&stored.bytes).ok());
     Ok(match event.map(|event| event.payload) {

@@ -129,6 +129,15 @@ async fn a_merchant_does_not_see_what_another_sells() {
     let made = market.control.ask(&["invite", "--name", "baker", "--merchant", "bakery"]).await;
     let items = json!({ "merchant": "bakery", "items": [{ "sku": "tea", "price": 80 }] });
     market.control.api().post("/v1/catalogue/items", &items).await;
+    for (path, body) in [
+        ("/v1/catalogue/items", json!({ "merchant": "bakary", "items": items["items"] })),
+        ("/v1/catalogue/seasons", json!({ "merchant": "bakary", "name": "spring" })),
+    ] {
+        let refused = market.control.api().write(path, "1", &body).await.unwrap();
+        assert_eq!(refused.status, 422, "{refused:?}");
+        let known = "\"bakery\", \"main\"";
+        assert!(refused.body["detail"].as_str().unwrap().contains(known), "{refused:?}");
+    }
     let mut baker = market.joined_with("baker", made["token"].as_str().unwrap()).await;
     baker.flags = vec!["--peer".to_owned(), north.listen.to_string()];
     let mut baker = super::harness::Stall::open(baker).await;
@@ -146,6 +155,13 @@ async fn a_merchant_does_not_see_what_another_sells() {
         let stock = stall.api().get("/v1/stock").await;
         assert_eq!(stock["items"].as_array().unwrap().last().unwrap()["quantity"], -1000 * baskets);
     }
+    for (merchant, quantity) in [("main", -2000), ("bakery", -3000)] {
+        let path = format!("/v1/stock/tea?merchant={merchant}");
+        assert_eq!(market.control.api().get(&path).await["quantity"], quantity, "{path}");
+    }
+    assert_eq!(market.control.api().get("/v1/stock/tea").await["quantity"], -5000);
+    let theirs = baker.api().try_get("/v1/stock/tea?merchant=main").await;
+    assert!(theirs.expect_err("it is another's").contains("leave it out"));
     let scopes = |digests: &serde_json::Value| {
         let rows = digests.as_array().unwrap().iter();
         rows.map(|row| row["scope"].to_string()).collect::<std::collections::BTreeSet<_>>()

@@ -231,6 +231,44 @@ async fn every_read_answers_as_described_and_says_its_vector() {
 }
 
 #[tokio::test]
+async fn sales_receipts_and_closes_are_answered_as_described() {
+    let market = Market::open().await;
+    let north = market.stall("north").await;
+    let document = Document::of(&north).await;
+    let at = "2017-01-01T12:00:00+01:00";
+    let (first, second) = (tea(199), tea(250));
+    let sold = north.till().must_write("/v1/sales", "1", &first).await.body["sale"].clone();
+    let other = north.till().must_write("/v1/sales", "2", &second).await.body["sale"].clone();
+    let refund = json!({ "sale": sold, "at": at, "restock": true,
+        "lines": [{ "line": 0, "quantity": 1000, "amount": 199 }],
+        "tenders": [{ "kind": "cash", "amount": 199 }] });
+    for (path, body) in [
+        ("/v1/refunds", refund),
+        ("/v1/voids", json!({ "sale": other, "at": at })),
+        ("/v1/shifts/open", json!({ "at": at, "float": 500 })),
+        ("/v1/cash", json!({ "at": at, "direction": "paid-in", "amount": 5 })),
+        ("/v1/shifts/close", json!({ "at": at, "counted": 5 })),
+        ("/v1/receipts/reprint", json!({ "at": at, "document": sold })),
+        ("/v1/days/close", json!({ "at": at, "counted": 5 })),
+    ] {
+        let answer = north.till().must_write(path, path, &body).await;
+        document.call(&Method::POST, path).check(&document, &answer);
+    }
+    let paths = ["/v1/receipts/t1/1", "/v1/receipts/t1/3", "/v1/drawers", "/v1/shifts", "/v1/days"];
+    let fates = [&sold, &other].map(|id| format!("/v1/sales/{}", id.as_str().expect("an id")));
+    for path in paths.into_iter().chain(fates.iter().map(String::as_str)) {
+        let answer = Api::send(north.till().request(Method::GET, path)).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        let described = match path.split('/').nth(2) {
+            Some("receipts") => "/v1/receipts/{till}/{number}",
+            Some("sales") => "/v1/sales/{id}",
+            _ => path,
+        };
+        document.call(&Method::GET, described).check(&document, &answer);
+    }
+}
+
+#[tokio::test]
 async fn wrong_input_gets_the_described_problem() {
     let market = Market::open().await;
     let north = market.stall("north").await;

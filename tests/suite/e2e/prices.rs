@@ -186,7 +186,8 @@ async fn prices_that_cannot_be_are_refused_with_the_mend() {
         (json!({ "from": from, "prices": [price("tea", -1)] }), 422, "minor units"),
         (json!({ "from": from, "prices": [price("", 1)] }), 422, "1 to 64 bytes"),
         (json!({ "from": "soon", "prices": [price("tea", 1)] }), 422, "RFC 3339"),
-        (json!({ "from": from, "from_catalogue": true, "merchant": "none" }), 400, "1 to"),
+        (json!({ "from": from, "from_catalogue": true, "merchant": "none" }), 422, "not known"),
+        (json!({ "from": from, "from_catalogue": true, "merchant": "none" }), 422, ": \"main\""),
     ];
     for (body, status, words) in cases {
         let answer = ask_to_publish(&market, &body).await;

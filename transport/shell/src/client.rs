@@ -239,7 +239,7 @@ fn root(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use axum::Router;
     use axum::extract::Request;
     use axum::middleware::{Next, from_fn};
@@ -257,7 +257,7 @@ mod tests {
     use crate::problem::Problem;
 
     /// A daemon that serves `router` behind its operator token, and its data directory.
-    async fn daemon(router: Router) -> (TempDir, Client) {
+    pub(crate) async fn daemon(router: Router) -> (TempDir, Client) {
         let temporary = TempDir::new().unwrap();
         let dir = DataDir::at(temporary.path());
         let operator = dir.admin_token_or_new(&RealEnv::new().unwrap()).unwrap().hash();

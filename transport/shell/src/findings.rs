@@ -2,10 +2,12 @@
 
 use clap::Subcommand;
 use engine::hash::Hash;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::client::{Client, ClientError};
 use crate::read::findings::{FindingEntry, FindingPage, FindingsPage};
+use crate::settle::SettleAnswer;
 
 /// What can be done about findings.
 #[derive(Debug, Clone, Subcommand)]
@@ -34,11 +36,26 @@ pub enum FindingsCommand {
     },
 }
 
-/// Runs a command; gives its answer in JSON and in words.
+/// What a command found or did, for programs. It holds no `Value`, which cannot hold every sum.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Told {
+    /// One finding.
+    One(FindingPage),
+    /// Those that were asked for.
+    All {
+        /// The findings, by id.
+        findings: Vec<FindingEntry>,
+    },
+    /// The settlement that stands.
+    Settled(SettleAnswer),
+}
+
+/// Runs a command; gives its answer for programs and in words.
 pub async fn run(
     client: &Client,
     command: &FindingsCommand,
-) -> Result<(Value, String), ClientError> {
+) -> Result<(Told, String), ClientError> {
     match command {
         FindingsCommand::List { all } => list(client, if *all { "all" } else { "open" }).await,
         FindingsCommand::Show { id } => {
@@ -48,7 +65,7 @@ pub async fn run(
                 let settled = if evidence.settled_by.is_some() { "settled" } else { "open" };
                 words.push_str(&format!("\n  {settled}  event {}", evidence.event));
             }
-            Ok((json!(page), words))
+            Ok((Told::One(page), words))
         }
         FindingsCommand::Settle { id, note, key } => {
             let page: FindingPage = client.get(&format!("/v1/findings/{id}")).await?;
@@ -59,13 +76,13 @@ pub async fn run(
             let digest = blake3::hash(told.to_string().as_bytes()).to_hex();
             let key = key.clone().unwrap_or_else(|| digest.as_str()[..32].to_owned());
             let path = format!("/v1/findings/{id}/resolve");
-            let answer: Value = client.post_once(&path, &key, &told).await?;
-            Ok((answer, format!("settled {} events of {id}", events.len())))
+            let answer = client.post_once(&path, &key, &told).await?;
+            Ok((Told::Settled(answer), format!("settled {} events of {id}", events.len())))
         }
     }
 }
 
-async fn list(client: &Client, state: &str) -> Result<(Value, String), ClientError> {
+async fn list(client: &Client, state: &str) -> Result<(Told, String), ClientError> {
     let mut findings: Vec<FindingEntry> = Vec::new();
     let mut after = String::new();
     loop {
@@ -78,7 +95,7 @@ async fn list(client: &Client, state: &str) -> Result<(Value, String), ClientErr
     }
     let words: Vec<String> = findings.iter().map(line).collect();
     let words = if words.is_empty() { "no findings".to_owned() } else { words.join("\n") };
-    Ok((json!({ "findings": findings }), words))
+    Ok((Told::All { findings }, words))
 }
 
 /// One finding in a line.

@@ -7,30 +7,32 @@ pub mod findings;
 pub mod goods;
 pub mod money;
 pub mod prices;
+mod stock;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, State};
-use engine::books::{self, StockItem};
+use engine::books;
 use engine::hash::Hash;
 use engine::ids::{DeviceId, Scope};
 use engine::projections::Projection;
 use engine::projections::sales::Sums;
-use engine::projections::stock::Held;
 use engine::replica::query::DigestRow;
 use engine::replica::rebuild::Progress;
 use engine::replica::verify::Report;
 use engine::store::{Read, ReadError, Store};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::access::{Access, Caller};
 use crate::answer::At;
-use crate::extract::{Path, Query};
-use crate::limits::STOCK_PAGE_MAX;
 use crate::openapi::Routes;
 use crate::problem::Problem;
+
+pub use stock::{ItemStock, StallStock, StockPage, stock_page};
 
 /// The books that are read, and in which currency.
 #[derive(Clone)]
@@ -39,54 +41,9 @@ pub struct Library {
     pub store: Arc<dyn Store>,
     /// The market's currency, an ISO 4217 code.
     pub currency: String,
-}
-
-/// A page of stock.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct StockPage {
-    /// The hash of the version vector that it holds at.
-    pub vector: String,
-    /// The items, by SKU.
-    pub items: Vec<ItemStock>,
-    /// Where the next page begins.
-    pub next: Option<String>,
-}
-
-/// The stock of one SKU, in thousandths.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct ItemStock {
-    /// The item.
-    pub sku: String,
-    /// What the catalogue calls it.
-    pub name: Option<String>,
-    /// Over all stalls: the same as `on_hand`, which came later.
-    pub quantity: i128,
-    /// What lies there.
-    pub on_hand: i128,
-    /// What of it is set aside.
-    pub reserved: i128,
-    /// What may be promised to somebody else.
-    pub available: i128,
-    /// At each stall.
-    pub stalls: Vec<StallStock>,
-}
-
-/// The stock at one stall.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct StallStock {
-    /// The stall's device.
-    #[schema(value_type = String)]
-    pub stall: DeviceId,
-    /// What people call it.
-    pub name: Option<String>,
-    /// The same as `on_hand`, which came later.
-    pub quantity: i128,
-    /// What lies there.
-    pub on_hand: i128,
-    /// What of it is set aside.
-    pub reserved: i128,
-    /// What may be promised to somebody else.
-    pub available: i128,
+    /// The stall that shows the books of its merchant alone; none at a control, which shows
+    /// everybody's.
+    pub stall: Option<DeviceId>,
 }
 
 /// Sales of each stall and in sum.
@@ -213,60 +170,12 @@ where
     Library: FromRef<S>,
 {
     Routes::default()
-        .call(__path_stock, stock)
-        .call(__path_stock_of, stock_of)
         .call(__path_summary, summary)
+        .merge(stock::routes())
         .merge(findings::routes())
         .merge(goods::routes())
         .merge(documents::routes())
         .merge(money::routes())
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct StockQuery {
-    /// Begins after this SKU: `next` of the page before
-    after: Option<String>,
-    /// SKUs in the page; 1,000 if left out, and at most
-    #[param(minimum = 0)]
-    limit: Option<usize>,
-}
-
-/// A page of the stock, by SKU
-#[utoipa::path(get, path = "/v1/stock", tag = "books", params(StockQuery),
-    responses((status = 200, body = StockPage)))]
-async fn stock(
-    _: Caller,
-    State(library): State<Library>,
-    Query(query): Query<StockQuery>,
-) -> Result<At<StockPage>, Problem> {
-    let limit = query.limit.unwrap_or(STOCK_PAGE_MAX).clamp(1, STOCK_PAGE_MAX);
-    library.read(move |view| stock_page(view, query.after.as_deref(), limit)).await
-}
-
-/// The stock of one SKU
-#[utoipa::path(get, path = "/v1/stock/{sku}", tag = "books",
-    params(("sku" = String, Path, description = "the SKU")),
-    responses((status = 200, body = ItemStock)))]
-async fn stock_of(
-    _: Caller,
-    State(library): State<Library>,
-    Path(sku): Path<String>,
-) -> Result<At<ItemStock>, Problem> {
-    let asked = sku.clone();
-    let found = library.read(move |view| {
-        let names = books::names(view.store)?;
-        for scope in books::scopes(view.store)? {
-            if let Some(item) = books::stock_of(view.store, scope, &asked)? {
-                return Ok(Some(item_stock(item, &names)));
-            }
-        }
-        Ok(None)
-    });
-    let At { vector, body } = found.await?;
-    let missing = || Problem::not_found(format!("SKU {sku:?} is neither in stock nor known"));
-    body.map(|body| At { vector, body }).ok_or_else(missing)
 }
 
 /// Sales of each stall and in sum
@@ -277,13 +186,13 @@ async fn summary(_: Caller, State(library): State<Library>) -> Result<At<Summary
     library.read(move |view| summary_of(view, currency)).await
 }
 
-/// The sales of each stall and in sum, over every scope.
+/// The sales of each stall and in sum, over every merchant of the view.
 pub fn summary_of(view: &View<'_>, currency: String) -> Result<Summary, ReadError> {
     let names = books::names(view.store)?;
     let mut stalls: BTreeMap<DeviceId, Sums> = BTreeMap::new();
     let mut total = Sums::default();
-    for scope in books::scopes(view.store)? {
-        for (stall, sums) in books::summary(view.store, scope)? {
+    for scope in &view.scopes {
+        for (stall, sums) in books::summary(view.store, *scope)? {
             *stalls.entry(stall).or_default() += sums;
             total += sums;
         }
@@ -300,75 +209,63 @@ pub fn summary_of(view: &View<'_>, currency: String) -> Result<Summary, ReadErro
     })
 }
 
-/// A page of stock over every scope, the SKUs after `after`, at most `limit` of them.
-pub fn stock_page(
-    view: &View<'_>,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<StockPage, ReadError> {
-    let names = books::names(view.store)?;
-    let mut found: BTreeMap<String, StockItem> = BTreeMap::new();
-    for scope in books::scopes(view.store)? {
-        merge(&mut found, books::stock(view.store, scope, after, limit)?);
-    }
-    let next = found.keys().nth(limit.saturating_sub(1)).cloned();
-    let items = found.into_values().take(limit).map(|item| item_stock(item, &names)).collect();
-    Ok(StockPage { vector: view.vector.to_string(), items, next })
-}
-
-/// Two merchants may use the same SKU: the page shows the sum, by stall.
-fn merge(found: &mut BTreeMap<String, StockItem>, items: Vec<StockItem>) {
-    for item in items {
-        let held = found
-            .entry(item.sku.clone())
-            .or_insert_with(|| StockItem { sku: item.sku.clone(), ..StockItem::default() });
-        held.name = held.name.take().or(item.name);
-        held.held += item.held;
-        held.stalls.extend(item.stalls);
-    }
-}
-
-fn item_stock(item: StockItem, names: &BTreeMap<DeviceId, String>) -> ItemStock {
-    let stall = |(stall, held): (DeviceId, Held)| StallStock {
-        stall,
-        name: names.get(&stall).cloned(),
-        quantity: held.on_hand,
-        on_hand: held.on_hand,
-        reserved: held.reserved,
-        available: held.available(),
-    };
-    ItemStock {
-        sku: item.sku,
-        name: item.name,
-        quantity: item.held.on_hand,
-        on_hand: item.held.on_hand,
-        reserved: item.held.reserved,
-        available: item.held.available(),
-        stalls: item.stalls.into_iter().map(stall).collect(),
-    }
-}
-
 /// A consistent view of the committed state.
 pub struct View<'a> {
     /// Its rows.
     pub store: &'a dyn Read,
     /// The hash of its version vector.
     pub vector: Hash,
+    /// The merchants whose books it shows.
+    pub scopes: Vec<Scope>,
+    /// Whether any merchant may be asked for.
+    any_merchant: bool,
+}
+
+impl View<'_> {
+    /// Whether it shows a scope's books.
+    pub fn shows(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// The same view of the named merchant's books alone, or of all that it shows.
+    pub fn narrowed(&self, merchant: Option<&str>) -> Result<Self, Problem> {
+        let scopes = match merchant.map(scope_of) {
+            None => self.scopes.clone(),
+            Some(scope) if self.any_merchant || self.shows(scope) => vec![scope],
+            Some(_) => {
+                return Err(Problem::malformed(
+                    "merchant: a stall shows its own merchant's books; leave it out",
+                ));
+            }
+        };
+        Ok(Self { scopes, ..*self })
+    }
 }
 
 impl Library {
+    /// A view of a snapshot. Whose books a stall shows is asked of its grant in that very snapshot:
+    /// one that joined again for another merchant still holds what it sold for the first.
+    pub fn view<'a>(&self, store: &'a dyn Read) -> Result<View<'a>, ReadError> {
+        let vector = books::vector(store)?;
+        let scopes = match &self.stall {
+            None => books::scopes_of(&vector),
+            Some(stall) => books::merchant_of(store, stall)?.into_iter().collect(),
+        };
+        let any_merchant = self.stall.is_none();
+        Ok(View { store, vector: vector.hash(), scopes, any_merchant })
+    }
+
     /// Reads one consistent view, on a thread where it may take its time. The answer says at which
     /// vector it holds.
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&View<'_>) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<At<T>, Problem> {
-        let store = self.store.clone();
+        let library = self.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let snapshot = store.snapshot();
-            let store = snapshot.as_ref();
-            let vector = books::vector(store)?.hash();
-            Ok(At { vector, body: read(&View { store, vector })? })
+            let snapshot = library.store.snapshot();
+            let view = library.view(snapshot.as_ref())?;
+            Ok(At { vector: view.vector, body: read(&view)? })
         });
         match done.await {
             Ok(Ok(read)) => Ok(read),

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::access::{Access, Caller};
 use crate::answer::At;
+use crate::client::{Client, ClientError, escape};
 use crate::extract::Query;
 use crate::limits::STOCK_PAGE_MAX;
 use crate::openapi::Routes;
@@ -100,6 +101,19 @@ pub struct PendingRights {
 }
 
 impl RightsPage {
+    /// Every page in one, of one SKU or of all. The requests and grants are those of the first.
+    pub async fn whole(client: &Client, sku: Option<&str>) -> Result<Self, ClientError> {
+        let query = sku.map(|sku| format!("?sku={}", escape(sku))).unwrap_or_default();
+        let mut page: Self = client.get(&format!("/v1/rights{query}")).await?;
+        while let Some(after) = page.next.take() {
+            let more = client.get(&format!("/v1/rights?after={}", escape(&after))).await?;
+            let Self { items, next, .. } = more;
+            page.items.extend(items);
+            page.next = next;
+        }
+        Ok(page)
+    }
+
     /// A line for each SKU and stall, for a person.
     pub fn in_words(&self) -> String {
         let mut out = Vec::new();
@@ -169,7 +183,7 @@ fn page(view: &View<'_>, query: &RightsQuery) -> Result<RightsPage, ReadError> {
     let names = books::names(view.store)?;
     let mut found: BTreeMap<(String, Scope), SkuRights> = BTreeMap::new();
     let (mut open, mut transit) = (Vec::new(), Vec::new());
-    for scope in books::scopes(view.store)? {
+    for scope in view.scopes.iter().copied() {
         let items = match &query.sku {
             Some(sku) => rights::rights_of(view.store, scope, sku)?.into_iter().collect(),
             None => rights::rights(view.store, scope, query.after.as_deref(), limit)?,
@@ -238,5 +252,53 @@ impl From<Pending> for PendingRights {
     fn from(pending: Pending) -> Self {
         let Pending { event, giver, taker, sku, quantity } = pending;
         Self { id: event.to_string(), from: giver, to: taker, sku, quantity }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::extract::RawQuery;
+    use axum::routing::get;
+
+    use super::*;
+    use crate::client::tests::daemon;
+
+    /// Three pages, of which the first alone has what is pending.
+    async fn pages(RawQuery(query): RawQuery) -> axum::Json<RightsPage> {
+        let (sku, next) = match query.as_deref() {
+            None => ("a", Some("a")),
+            Some("after=a") => ("b&c", Some("b&c")),
+            Some("after=b%26c") => ("d", None),
+            other => panic!("{other:?}"),
+        };
+        let item = ItemRights {
+            sku: sku.to_owned(),
+            scope: String::new(),
+            balance: i128::MAX,
+            exposure: 0,
+            stalls: Vec::new(),
+        };
+        let (from, to) = (DeviceId([1; 32]), DeviceId([2; 32]));
+        let (id, sku) = (String::new(), sku.to_owned());
+        let asked = PendingRights { id, from, to, sku, quantity: 1 };
+        let first = query.is_none();
+        axum::Json(RightsPage {
+            vector: String::new(),
+            items: vec![item],
+            next: next.map(str::to_owned),
+            open_requests: if first { vec![asked] } else { Vec::new() },
+            in_transit: Vec::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn the_command_shows_the_rights_of_every_page() {
+        let (_dir, client) = daemon(Router::new().route("/v1/rights", get(pages))).await;
+        let whole = RightsPage::whole(&client, None).await.unwrap();
+        let skus: Vec<&str> = whole.items.iter().map(|item| item.sku.as_str()).collect();
+        assert_eq!((skus.as_slice(), whole.next), (["a", "b&c", "d"].as_slice(), None));
+        assert_eq!(whole.open_requests.len(), 1);
+        assert_eq!(whole.items[0].balance, i128::MAX, "a number of any width is read whole");
     }
 }

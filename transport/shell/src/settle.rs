@@ -19,7 +19,7 @@ pub struct SettleBody {
 }
 
 /// A settlement that stands.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct SettleAnswer {
     /// Its event's id.
     pub resolved: String,

@@ -21,7 +21,7 @@ use crate::extract::{Path, Query};
 use crate::limits::CATALOGUE_PAGE_MAX;
 use crate::openapi::Routes;
 use crate::problem::Problem;
-use crate::read::{Library, scope_of};
+use crate::read::Library;
 
 /// Reads the items of a season that is not the current one.
 pub type PastItems =
@@ -429,17 +429,22 @@ async fn reading<T: Send + 'static>(
 ) -> Result<At<T>, Problem> {
     let answer = library.read(move |view| {
         books::whole(view.store, Projection::Catalogue)?;
-        let named = merchant.as_deref().map(scope_of).or(desk.home);
-        let scope = match (named, books::scopes(view.store)?.as_slice()) {
-            (Some(scope), _) => scope,
+        let view = match view.narrowed(merchant.as_deref()) {
+            Ok(view) => view,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let home = desk.home.filter(|_| merchant.is_none());
+        let scope = match (home, view.scopes.as_slice()) {
+            (Some(home), _) => home,
             (None, [only]) => *only,
             // Nothing is known yet, so whichever it is, it is empty.
             (None, []) => Scope::Tenant,
-            (None, _) => return Ok(None),
+            (None, _) => {
+                return Ok(Err(Problem::malformed("merchant: say whose catalogue is meant")));
+            }
         };
-        read(view.store, scope, &view.vector).map(Some)
+        read(view.store, scope, &view.vector).map(Ok)
     });
     let At { vector, body } = answer.await?;
-    let unnamed = || Problem::malformed("merchant: say whose catalogue is meant");
-    Ok(At { vector, body: body.ok_or_else(unnamed)? })
+    Ok(At { vector, body: body? })
 }

@@ -17,7 +17,6 @@ use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use axum::response::{IntoResponse, Response};
-use engine::ids::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
@@ -45,21 +44,15 @@ const LAST_EVENT_ID: &str = "last-event-id";
 pub struct Feed {
     library: Library,
     commits: watch::Receiver<Commits>,
-    /// The one scope that tills see.
-    tills_see: Option<Scope>,
     slots: Arc<Semaphore>,
     stall_timeout: Duration,
 }
 
 impl Feed {
-    /// The feed of a daemon whose tills see the events of one scope.
-    pub fn new(
-        library: Library,
-        commits: watch::Receiver<Commits>,
-        tills_see: Option<Scope>,
-    ) -> Self {
+    /// The feed of a daemon. Its tills see the events of whose books the library shows.
+    pub fn new(library: Library, commits: watch::Receiver<Commits>) -> Self {
         let slots = Arc::new(Semaphore::new(STREAMS_MAX));
-        Self { library, commits, tills_see, slots, stall_timeout: STREAM_STALL_TIMEOUT }
+        Self { library, commits, slots, stall_timeout: STREAM_STALL_TIMEOUT }
     }
 
     /// Streams that are open.
@@ -128,17 +121,14 @@ async fn events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
     let mut filter = Filter::parse(query.kind.as_deref(), query.lane.as_deref())?;
-    if !bearer.caller().is_operator() {
-        let unknown = || Problem::not_enrolled("this device sells for nobody yet; join a tenant");
-        filter.scope = Some(feed.tills_see.ok_or_else(unknown)?);
-    }
+    filter.merchants_only = !bearer.caller().is_operator();
     if wants_stream(&headers) {
         let after = last_event_id(&headers)?.or(query.after);
         return stream::open(feed, bearer, filter, after).await;
     }
     let limit = query.limit.unwrap_or(FEED_PAGE_EVENTS_MAX).clamp(1, FEED_PAGE_EVENTS_MAX);
     let read = feed.library.read(move |view| {
-        let (counting, after) = match begin(view.store, query.after.as_deref())? {
+        let (counting, after) = match begin(view, &filter, query.after.as_deref())? {
             Ok(begun) => begun,
             Err(problem) => return Ok(Err(problem)),
         };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use engine::event::codec;
-use engine::ids::{EventId, LOG_BYTES, Lane, Log, LogId, Scope};
+use engine::ids::{EventId, LOG_BYTES, Lane, Log, LogId};
 use engine::keys;
 use engine::replica::arrivals::{self, Feed};
 use engine::replica::lanes::StoredEvent;
@@ -27,8 +27,8 @@ pub struct Filter {
     pub kinds: Vec<String>,
     /// Their lane; any if absent.
     pub lane: Option<Lane>,
-    /// Their scope; any if absent.
-    pub scope: Option<Scope>,
+    /// Whether those of the merchants that the view shows alone, without the tenant's own.
+    pub merchants_only: bool,
 }
 
 /// A page of the feed.
@@ -57,12 +57,12 @@ impl Filter {
                 Problem::malformed(format!("lane {name:?} is none of {known}"))
             })
         });
-        Ok(Self { kinds, lane: lane.transpose()?, scope: None })
+        Ok(Self { kinds, lane: lane.transpose()?, merchants_only: false })
     }
 
-    fn takes_log(&self, log: &Log) -> bool {
+    fn takes_log(&self, log: &Log, view: &View<'_>) -> bool {
         self.lane.is_none_or(|lane| lane == log.lane)
-            && self.scope.is_none_or(|scope| scope == log.scope)
+            && (!self.merchants_only || view.shows(log.scope))
     }
 
     fn takes(&self, stored: &StoredEvent) -> bool {
@@ -77,9 +77,15 @@ impl Filter {
 /// Where a request goes on: the text of its cursor, or the beginning. The inner error is the
 /// caller's.
 pub fn begin(
-    store: &dyn Read,
+    view: &View<'_>,
+    filter: &Filter,
     after: Option<&str>,
 ) -> Result<Result<(Feed, Cursor), Problem>, ReadError> {
+    let store = view.store;
+    if filter.merchants_only && view.scopes.is_empty() {
+        let text = "this device sells for nobody yet; join a tenant";
+        return Ok(Err(Problem::not_enrolled(text)));
+    }
     let Some(feed) = arrivals::feed(store)? else {
         return Err(ReadError::Device("the order of arrival is not counted here".to_owned()));
     };
@@ -111,7 +117,7 @@ pub fn page(
         }
         page.cursor = Cursor::after(feed, count, &id);
         let log = log_of(view.store, &mut logs, &id)?;
-        let Some(log) = log.filter(|log| filter.takes_log(log)) else { continue };
+        let Some(log) = log.filter(|log| filter.takes_log(log, view)) else { continue };
         let row = view.store.get(&keys::event(&id))?;
         let stored = row.as_deref().and_then(StoredEvent::from_bytes);
         if let Some(stored) = stored.filter(|stored| filter.takes(stored)) {

@@ -35,7 +35,8 @@ pub(super) async fn open(
         Problem::busy(format!("{STREAMS_MAX} streams are open already; close one, or try later"))
     };
     let slot = feed.slots.clone().try_acquire_owned().map_err(|_| busy())?;
-    let begun = feed.library.read(move |view| begin(view.store, after.as_deref())).await?;
+    let asked = filter.clone();
+    let begun = feed.library.read(move |view| begin(view, &asked, after.as_deref())).await?;
     let At { vector, body } = begun;
     let (_, cursor) = body?;
     let (chunks, body) = mpsc::channel(1);

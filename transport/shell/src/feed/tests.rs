@@ -8,7 +8,7 @@ use axum::body::Body;
 use engine::authority::{Charter, Grant, Role, SignedDocument};
 use engine::event::sale::{Key, KeyNumber};
 use engine::event::{GoodsLine, GoodsReceived, Payload};
-use engine::ids::{Epoch, Lane, MerchantId};
+use engine::ids::{Epoch, Lane, MerchantId, Scope};
 use engine::replica::Replica;
 use engine::sign::Keypair;
 use engine::store::Store;
@@ -17,7 +17,6 @@ use hyper::body::Body as _;
 
 use super::*;
 use crate::auth::{Token, TokenHash};
-use crate::read::View;
 
 const NOW_MS: u64 = 1_700_000_000_000;
 
@@ -57,30 +56,37 @@ impl World {
             controls: BTreeSet::from([control.device()]),
             removed: Vec::new(),
         };
-        let lanes = [(merchant(), Lane::Ledger), (merchant(), Lane::Telemetry)];
-        let grant = Grant {
-            tenant,
-            device,
-            name: "stall".to_owned(),
-            merchant: "north".to_owned(),
-            role: Role::Stall,
-            reads: BTreeSet::from(lanes),
-            writes: BTreeSet::from(lanes),
-            issued_ms: NOW_MS,
-            not_after_ms: NOW_MS + 1_000,
-        };
         let shared: Arc<dyn Store> = store.clone();
         let mut replica = Replica::open(stall, tenant, Epoch(epoch), shared.clone()).unwrap();
         replica.take_charter(&SignedDocument::sign(&charter, &root).unwrap()).unwrap();
-        replica.take_grant(&SignedDocument::sign(&grant, &control).unwrap()).unwrap();
         let commits = watch::Sender::default();
-        let library = Library { store: shared, currency: "EUR".to_owned() };
-        let feed = Feed::new(library, commits.subscribe(), Some(merchant()));
+        let library = Library { store: shared, currency: "EUR".to_owned(), stall: Some(device) };
+        let feed = Feed::new(library, commits.subscribe());
         let tills = BTreeMap::from([(token("t1").to_bytes(), "t1".to_owned())]);
         let access = Access::new(token("operator"), tills);
         let mut world = Self { store, replica, commits, feed, access, next_key: 1 };
-        world.commit();
+        world.join("north", NOW_MS);
         world
+    }
+
+    /// The stall sells for this merchant from now on.
+    fn join(&mut self, merchant: &str, issued_ms: u64) {
+        let scope = Scope::Merchant(MerchantId::from_name(merchant));
+        let lanes = [(scope, Lane::Ledger), (scope, Lane::Telemetry)];
+        let grant = Grant {
+            tenant: self.replica.tenant(),
+            device: self.replica.device(),
+            name: "stall".to_owned(),
+            merchant: merchant.to_owned(),
+            role: Role::Stall,
+            reads: BTreeSet::from(lanes),
+            writes: BTreeSet::from(lanes),
+            issued_ms,
+            not_after_ms: NOW_MS + 1_000,
+        };
+        let control = Keypair::from_seed(&[2; 32]);
+        self.replica.take_grant(&SignedDocument::sign(&grant, &control).unwrap()).unwrap();
+        self.commit();
     }
 
     fn commit(&mut self) {
@@ -92,22 +98,25 @@ impl World {
 
     /// States that goods came, in a batch of its own. Returns the event's id.
     fn goods(&mut self) -> String {
+        self.goods_of(merchant())
+    }
+
+    fn goods_of(&mut self, scope: Scope) -> String {
         let key = Key { till: "t".to_owned(), number: KeyNumber::Counter(self.next_key) };
         self.next_key += 1;
         let lines = vec![GoodsLine { sku: "tea".to_owned(), quantity: 1_000 }];
         let goods = GoodsReceived { key, at_ms: 0, reference: String::new(), lines };
         let payload = Payload::GoodsReceived(goods);
-        let id = self.replica.append(merchant(), Lane::Ledger, payload, NOW_MS).unwrap();
+        let id = self.replica.append(scope, Lane::Ledger, payload, NOW_MS).unwrap();
         self.commit();
         id.to_string()
     }
 
     fn read(&self, after: Option<&str>, filter: &Filter, limit: usize) -> Result<Page, Problem> {
         let snapshot = self.store.snapshot();
-        let store = snapshot.as_ref();
-        let (feed, cursor) = begin(store, after).unwrap()?;
-        let vector = engine::books::vector(store).unwrap().hash();
-        Ok(page(&View { store, vector }, &feed, cursor, filter, limit).unwrap())
+        let view = self.feed.library.view(snapshot.as_ref()).unwrap();
+        let (feed, cursor) = begin(&view, filter, after).unwrap()?;
+        Ok(page(&view, &feed, cursor, filter, limit).unwrap())
     }
 
     fn stream(&self, after: Option<String>) -> impl Future<Output = Result<Response, Problem>> {
@@ -164,7 +173,7 @@ fn pages_follow_each_other_without_a_gap_or_a_repeat() {
 }
 
 #[test]
-fn a_filter_lets_through_its_kinds_lane_and_scope_alone() {
+fn a_filter_lets_through_its_kinds_and_lane_alone() {
     let mut world = World::new();
     let goods = world.goods();
     let all = world.read(None, &Filter::default(), 9).unwrap();
@@ -177,12 +186,24 @@ fn a_filter_lets_through_its_kinds_lane_and_scope_alone() {
     let lane = |lane: &str| world.read(None, &Filter::parse(None, Some(lane)).unwrap(), 9).unwrap();
     assert_eq!(lane("ledger").events.len(), 2);
     assert_eq!(lane("telemetry").events.len(), 0);
-    let scope = |scope| Filter { scope: Some(scope), ..Filter::default() };
-    assert_eq!(world.read(None, &scope(merchant()), 9).unwrap().events.len(), 2);
-    assert_eq!(world.read(None, &scope(Scope::Tenant), 9).unwrap().events.len(), 0);
+    let merchants_only = Filter { merchants_only: true, ..Filter::default() };
+    assert_eq!(world.read(None, &merchants_only, 9).unwrap().events.len(), 2);
     for (kinds, lane) in [(Some("sale"), None), (Some(""), None), (None, Some("lane"))] {
         assert_eq!(Filter::parse(kinds, lane).unwrap_err().name, "malformed");
     }
+}
+
+#[test]
+fn a_till_of_a_stall_that_joined_again_sees_the_events_of_the_present_merchant() {
+    let mut world = World::new();
+    let before = world.goods();
+    let own = Filter { merchants_only: true, ..only("goods-received") };
+    assert_eq!(ids(&world.read(None, &own, 9).unwrap()), [&before]);
+    world.join("bakery", NOW_MS + 1);
+    let after = world.goods_of(Scope::Merchant(MerchantId::from_name("bakery")));
+    assert_eq!(ids(&world.read(None, &own, 9).unwrap()), [&after]);
+    let all = world.read(None, &only("goods-received"), 9).unwrap();
+    assert_eq!(ids(&all), [&before, &after], "the operator sees both");
 }
 
 #[test]

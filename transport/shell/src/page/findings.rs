@@ -3,19 +3,20 @@
 //! The form covers the evidence that was shown and no more, under a key that derives from it: a
 //! double touch settles once, and evidence that came meanwhile keeps the finding open.
 
-use engine::books::findings::{Stated, Which};
+use engine::books::findings::{Stated, Which, findings};
 use engine::event::FindingResolved;
 use engine::event::sale::{Key, KeyNumber};
 use engine::hash::Hash;
 use engine::ids::EventId;
 use engine::projections::findings::Rule;
-use engine::store::{Read, ReadError};
+use engine::store::ReadError;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::words::{count, money, quantity};
 use crate::access::Caller;
 use crate::problem::Problem;
+use crate::read::View;
 use crate::settle::SettleBody;
 
 /// Findings shown at once; the next ones come up as these are settled.
@@ -31,12 +32,11 @@ pub struct Open {
     more: bool,
 }
 
-/// Reads the open findings of every scope.
-pub fn open(store: &dyn Read) -> Result<Open, ReadError> {
+/// Reads the open findings of every merchant of the view, and the tenant's.
+pub fn open(view: &View<'_>) -> Result<Open, ReadError> {
     let mut shown = Vec::new();
-    for scope in crate::read::findings::scopes(store)? {
-        let found = engine::books::findings::findings(store, scope, Which::Open, None, SHOWN + 1)?;
-        shown.extend(found);
+    for scope in crate::read::findings::scopes(view) {
+        shown.extend(findings(view.store, scope, Which::Open, None, SHOWN + 1)?);
     }
     let more = shown.len() > SHOWN;
     shown.truncate(SHOWN);

@@ -6,7 +6,6 @@ use engine::books::findings::{Stated, Which};
 use engine::hash::Hash;
 use engine::ids::Scope;
 use engine::projections::findings::Rule;
-use engine::store::{Read, ReadError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -141,7 +140,7 @@ async fn findings(
     };
     let read = move |view: &View<'_>| {
         let mut found = Vec::new();
-        for scope in scopes(view.store)? {
+        for scope in scopes(view) {
             let after = query.after.as_ref();
             found.extend(books::findings::findings(view.store, scope, which, after, limit)?);
         }
@@ -164,7 +163,7 @@ async fn finding(
     Path(id): Path<Hash>,
 ) -> Result<At<FindingPage>, Problem> {
     let found = library.read(move |view| {
-        for scope in scopes(view.store)? {
+        for scope in scopes(view) {
             if let Some(stated) = books::findings::finding(view.store, scope, &id)? {
                 let vector = view.vector.to_string();
                 return Ok(Some(FindingPage { vector, finding: stated.into() }));
@@ -178,8 +177,6 @@ async fn finding(
 }
 
 /// The merchants', and the tenant's own for false documents.
-pub(crate) fn scopes(store: &dyn Read) -> Result<Vec<Scope>, ReadError> {
-    let mut scopes = books::scopes(store)?;
-    scopes.push(Scope::Tenant);
-    Ok(scopes)
+pub(crate) fn scopes(view: &View<'_>) -> impl Iterator<Item = Scope> {
+    view.scopes.iter().copied().chain([Scope::Tenant])
 }

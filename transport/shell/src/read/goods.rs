@@ -8,7 +8,7 @@ use engine::books::goods::{Drifts, drifts, on_the_way, set_aside};
 use engine::event::GoodsLine;
 use engine::ids::{DeviceId, EventId, Scope};
 use engine::projections::drift::Drift;
-use engine::store::{Read, ReadError};
+use engine::store::ReadError;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -198,7 +198,7 @@ async fn transfers(
     let read = move |view: &View<'_>| {
         let names = books::names(view.store)?;
         let read = |scope| on_the_way(view.store, scope, after.as_ref(), limit);
-        let found = over_scopes(view.store, limit, read)?;
+        let found = over_scopes(view, limit, read)?;
         let next = next(&found, limit);
         let transfers = found.into_iter().map(|(id, (from, goods))| Transfer {
             dispatch: id.to_string(),
@@ -225,7 +225,7 @@ async fn reservations(
     let read = move |view: &View<'_>| {
         let names = books::names(view.store)?;
         let read = |scope| set_aside(view.store, scope, after.as_ref(), limit);
-        let found = over_scopes(view.store, limit, read)?;
+        let found = over_scopes(view, limit, read)?;
         let next = next(&found, limit);
         let all = found.into_iter().map(|(id, (at, goods))| Reservation {
             reservation: id.to_string(),
@@ -251,8 +251,8 @@ async fn counts(
     let read = move |view: &View<'_>| {
         let names = books::names(view.store)?;
         let mut found: BTreeMap<String, Drifts> = BTreeMap::new();
-        for scope in books::scopes(view.store)? {
-            for (sku, drifts) in drifts(view.store, scope, query.after.as_deref(), limit)? {
+        for scope in &view.scopes {
+            for (sku, drifts) in drifts(view.store, *scope, query.after.as_deref(), limit)? {
                 found.entry(sku).or_default().extend(drifts);
             }
         }
@@ -293,15 +293,15 @@ fn off<T>((_, count, variance): &(T, EventId, i128)) -> Variance {
     Variance { count: count.to_string(), variance: *variance }
 }
 
-/// The first rows over every scope, in order of ids.
+/// The first rows over every merchant of the view, in order of ids.
 fn over_scopes<T>(
-    store: &dyn Read,
+    view: &View<'_>,
     limit: usize,
     read: impl Fn(Scope) -> Result<Vec<(EventId, DeviceId, T)>, ReadError>,
 ) -> Result<BTreeMap<EventId, (DeviceId, T)>, ReadError> {
     let mut found = BTreeMap::new();
-    for scope in books::scopes(store)? {
-        found.extend(read(scope)?.into_iter().map(|(id, stall, goods)| (id, (stall, goods))));
+    for scope in &view.scopes {
+        found.extend(read(*scope)?.into_iter().map(|(id, stall, goods)| (id, (stall, goods))));
     }
     while found.len() > limit {
         found.pop_last();

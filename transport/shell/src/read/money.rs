@@ -3,20 +3,22 @@
 //!
 //! Answers are sorted by a key in text, by which their pages go on.
 
+pub mod body;
+
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRef, State};
 use engine::books::{
     self,
-    money::{self, Currency, Filter},
+    money::{self, Filter},
 };
-use engine::ids::DeviceId;
+use engine::ids::{DeviceId, Scope};
 use engine::projections::Projection;
+use engine::projections::sales::Sums;
 use engine::replica::rebuild::is_whole;
 use engine::store::{Read, ReadError};
 use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::{Library, View};
@@ -26,6 +28,10 @@ use crate::extract::Query;
 use crate::limits::MONEY_PAGE_MAX;
 use crate::openapi::Routes;
 use crate::problem::Problem;
+use body::{
+    CurrencyTotals, DayClose, DayRow, DrawerRow, HourRow, ReportPage, ShiftClose, ShiftRow, SkuRow,
+    StallRow, TenderRow, currency_text, difference,
+};
 
 /// The routes of the read calls about money.
 pub fn routes<S>() -> Routes<S>
@@ -64,8 +70,11 @@ struct Asked {
     open: Option<bool>,
 }
 
+type Bounds = ((i32, i32), Option<DeviceId>);
+
 impl Asked {
-    fn filter(&self) -> Result<Filter, Problem> {
+    /// The days and the stall.
+    fn bounds(&self) -> Result<Bounds, Problem> {
         let from = self.from.as_deref().map_or(Ok(i32::MIN), |text| day("from", text))?;
         let to = self.to.as_deref().map_or(Ok(i32::MAX), |text| day("to", text))?;
         let stall = self.stall.as_deref().map(|text| {
@@ -73,7 +82,7 @@ impl Asked {
                 Problem::malformed(format!("stall {text:?} is not a device id; copy it whole"))
             })
         });
-        Ok(Filter { days: (from, to), stall: stall.transpose()? })
+        Ok(((from, to), stall.transpose()?))
     }
 }
 
@@ -92,31 +101,31 @@ pub fn day_text(day: i32) -> String {
     date.map_or_else(|| day.to_string(), |date| date.to_string())
 }
 
-/// A currency in text.
-pub fn currency_text(code: Currency) -> String {
-    String::from_utf8_lossy(&code).into_owned()
+/// Items by the key that pages go on by.
+type Items<T> = BTreeMap<String, T>;
+
+/// What a report reads.
+struct Source<'a> {
+    store: &'a dyn Read,
+    filter: Filter<'a>,
+    names: BTreeMap<DeviceId, String>,
+    asked: &'a Asked,
 }
 
-/// Items by the key that pages go on by.
-type Items = BTreeMap<String, Value>;
-
-/// What a report reads beside the rows.
-struct Names(BTreeMap<DeviceId, String>);
-
-impl Names {
-    fn of(&self, stall: &DeviceId) -> Option<&String> {
-        self.0.get(stall)
+impl Source<'_> {
+    fn name(&self, stall: &DeviceId) -> Option<String> {
+        self.names.get(stall).cloned()
     }
 }
 
 /// Reads a report, and answers with one page of it.
-async fn page(
+async fn page<T: Send + 'static>(
     library: Library,
     asked: Asked,
     needs: &'static [Projection],
-    report: fn(&dyn Read, &Filter, &Names, &Asked) -> Result<Items, ReadError>,
-) -> Result<At<Value>, Problem> {
-    let filter = asked.filter()?;
+    report: fn(&Source<'_>) -> Result<Items<T>, ReadError>,
+) -> Result<At<ReportPage<T>>, Problem> {
+    let (days, stall) = asked.bounds()?;
     let limit = asked.limit.unwrap_or(MONEY_PAGE_MAX).clamp(1, MONEY_PAGE_MAX);
     let read = library.read(move |view: &View<'_>| {
         for projection in needs {
@@ -124,16 +133,16 @@ async fn page(
                 return Ok(Err(projection.name()));
             }
         }
-        let names = Names(books::names(view.store)?);
-        let mut items = report(view.store, &filter, &names, &asked)?;
+        let filter = Filter { scopes: &view.scopes, days, stall };
+        let names = books::names(view.store)?;
+        let mut items = report(&Source { store: view.store, filter, names, asked: &asked })?;
         if let Some(after) = &asked.after {
             items.retain(|key, _| key > after);
         }
         let more = items.len() > limit;
         let next = items.keys().nth(limit - 1).filter(|_| more).cloned();
-        let items: Vec<Value> = items.into_values().take(limit).collect();
-        let vector = view.vector.to_string();
-        Ok(Ok(json!({ "vector": vector, "items": items, "next": next })))
+        let items = items.into_values().take(limit).collect();
+        Ok(Ok(ReportPage { vector: view.vector.to_string(), items, next }))
     });
     let At { vector, body } = read.await?;
     Ok(At { vector, body: whole(body)? })
@@ -148,20 +157,19 @@ pub(super) fn whole<T>(read: Result<T, &'static str>) -> Result<T, Problem> {
 
 /// Sales by local hour
 #[utoipa::path(get, path = "/v1/sales/by-hour", tag = "books", params(Asked),
-    responses((status = 200, body = Value)))]
+    responses((status = 200, body = ReportPage<HourRow>)))]
 async fn by_hour(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<At<Value>, Problem> {
-    page(library, asked, &[Projection::Hours], |store, filter, _, _| {
-        let hours = money::by_hour(store, filter)?.into_iter();
+) -> Result<At<ReportPage<HourRow>>, Problem> {
+    page(library, asked, &[Projection::Hours], |from| {
+        let hours = money::by_hour(from.store, &from.filter)?.into_iter();
         Ok(hours
             .map(|((code, hour), sums)| {
                 let currency = currency_text(code);
-                let item = json!({ "currency": currency, "hour": hour, "baskets": sums.baskets,
-                "amount": sums.amount });
-                (format!("{currency}/{hour:02}"), item)
+                let key = format!("{currency}/{hour:02}");
+                (key, HourRow { currency, hour, baskets: sums.baskets, amount: sums.amount })
             })
             .collect())
     })
@@ -170,22 +178,19 @@ async fn by_hour(
 
 /// Sales by SKU
 #[utoipa::path(get, path = "/v1/sales/by-sku", tag = "books", params(Asked),
-    responses((status = 200, body = Value)))]
+    responses((status = 200, body = ReportPage<SkuRow>)))]
 async fn by_sku(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<At<Value>, Problem> {
-    page(library, asked, &[Projection::Items], |store, filter, _, _| {
-        let items = money::by_sku(store, filter)?.into_iter();
+) -> Result<At<ReportPage<SkuRow>>, Problem> {
+    page(library, asked, &[Projection::Items], |from| {
+        let items = money::by_sku(from.store, &from.filter)?.into_iter();
         Ok(items
-            .map(|((code, sku), item)| {
+            .map(|((code, sku), sums)| {
                 let currency = currency_text(code);
-                let mut body = json!(item);
-                body["sku"] = json!(sku);
-                body["currency"] = json!(currency);
-                body["net"] = json!(item.net());
-                (format!("{currency}/{sku}"), body)
+                let key = format!("{currency}/{sku}");
+                (key, SkuRow { currency, sku, sums, net: sums.net() })
             })
             .collect())
     })
@@ -194,22 +199,19 @@ async fn by_sku(
 
 /// Payments by kind
 #[utoipa::path(get, path = "/v1/sales/by-tender", tag = "books", params(Asked),
-    responses((status = 200, body = Value)))]
+    responses((status = 200, body = ReportPage<TenderRow>)))]
 async fn by_tender(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<At<Value>, Problem> {
-    page(library, asked, &[Projection::Tenders], |store, filter, _, _| {
-        let kinds = money::by_tender(store, filter)?.into_iter();
+) -> Result<At<ReportPage<TenderRow>>, Problem> {
+    page(library, asked, &[Projection::Tenders], |from| {
+        let kinds = money::by_tender(from.store, &from.filter)?.into_iter();
         Ok(kinds
-            .map(|((code, kind), paid)| {
+            .map(|((code, kind), sums)| {
                 let currency = currency_text(code);
-                let mut body = json!(paid);
-                body["kind"] = json!(kind);
-                body["currency"] = json!(currency);
-                body["net"] = json!(paid.net());
-                (format!("{currency}/{}", kind as u8), body)
+                let key = format!("{currency}/{}", kind as u8);
+                (key, TenderRow { currency, kind, sums, net: sums.net() })
             })
             .collect())
     })
@@ -218,22 +220,19 @@ async fn by_tender(
 
 /// Sales by stall
 #[utoipa::path(get, path = "/v1/sales/by-stall", tag = "books", params(Asked),
-    responses((status = 200, body = Value)))]
+    responses((status = 200, body = ReportPage<StallRow>)))]
 async fn by_stall(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<At<Value>, Problem> {
-    page(library, asked, &[Projection::Sales], |store, filter, names, _| {
-        let stalls = money::by_stall(store, filter)?.into_iter();
+) -> Result<At<ReportPage<StallRow>>, Problem> {
+    page(library, asked, &[Projection::Sales], |from| {
+        let stalls = money::by_stall(from.store, &from.filter)?.into_iter();
         Ok(stalls
             .map(|((code, stall), sums)| {
                 let currency = currency_text(code);
-                let mut body = json!(super::Totals::from(sums));
-                body["stall"] = json!(stall.to_string());
-                body["name"] = json!(names.of(&stall));
-                body["currency"] = json!(currency);
-                (format!("{currency}/{stall}"), body)
+                let (key, name) = (format!("{currency}/{stall}"), from.name(&stall));
+                (key, StallRow { currency, stall, name, totals: sums.into() })
             })
             .collect())
     })
@@ -242,25 +241,21 @@ async fn by_stall(
 
 /// Cash drawers by stall, business day and till
 #[utoipa::path(get, path = "/v1/drawers", tag = "books", params(Asked),
-    responses((status = 200, body = Value)))]
+    responses((status = 200, body = ReportPage<DrawerRow>)))]
 async fn drawers(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<At<Value>, Problem> {
-    page(library, asked, &[Projection::Drawers], |store, filter, names, _| {
-        let drawers = money::drawers(store, filter)?.into_iter();
+) -> Result<At<ReportPage<DrawerRow>>, Problem> {
+    page(library, asked, &[Projection::Drawers], |from| {
+        let drawers = money::drawers(from.store, &from.filter)?.into_iter();
         Ok(drawers
-            .map(|((day, till), drawer)| {
-                let (date, currency) = (day_text(day.business_day), currency_text(day.currency));
-                let mut body = json!(drawer);
-                body["expected"] = json!(drawer.expected());
-                body["stall"] = json!(day.stall.to_string());
-                body["name"] = json!(names.of(&day.stall));
-                body["till"] = json!(till);
-                body["business_day"] = json!(date);
-                body["currency"] = json!(currency);
-                (format!("{date}/{}/{currency}/{till}", day.stall), body)
+            .map(|((day, till), sums)| {
+                let (stall, business_day) = (day.stall, day_text(day.business_day));
+                let (name, currency) = (from.name(&stall), currency_text(day.currency));
+                let key = format!("{business_day}/{stall}/{currency}/{till}");
+                let expected = sums.expected();
+                (key, DrawerRow { stall, name, till, business_day, currency, sums, expected })
             })
             .collect())
     })
@@ -269,39 +264,41 @@ async fn drawers(
 
 /// Shifts and what closed them
 #[utoipa::path(get, path = "/v1/shifts", tag = "books", params(Asked),
-    responses((status = 200, body = Value)))]
+    responses((status = 200, body = ReportPage<ShiftRow>)))]
 async fn shifts(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<At<Value>, Problem> {
-    page(library, asked, &[Projection::Drawers], |store, filter, names, asked| {
+) -> Result<At<ReportPage<ShiftRow>>, Problem> {
+    page(library, asked, &[Projection::Drawers], |from| {
         let mut out = Items::new();
-        for row in money::shifts(store, filter)? {
-            if asked.open.is_some_and(|open| open != row.shift.closes.is_empty()) {
+        for row in money::shifts(from.store, &from.filter)? {
+            if from.asked.open.is_some_and(|open| open != row.shift.closes.is_empty()) {
                 continue;
             }
-            let Some(opened) = money::shift_opened(store, &row.id)? else { continue };
-            let closes = row.shift.closes.iter().map(|close| {
-                json!({ "event": close.event.to_string(), "counted": close.counted,
-                    "expected": close.expected,
-                    "difference": i128::from(close.counted) - i128::from(close.expected) })
+            let Some(opened) = money::shift_opened(from.store, &row.id)? else { continue };
+            let closes = row.shift.closes.iter().map(|close| ShiftClose {
+                event: close.event.to_string(),
+                counted: close.counted,
+                expected: close.expected,
+                difference: difference(close.counted, close.expected),
             });
-            let date = day_text(row.business_day);
-            let body = json!({
-                "shift": row.id.to_string(),
-                "stall": row.stall.to_string(),
-                "name": names.of(&row.stall),
-                "till": opened.key.till,
-                "cashier": opened.cashier,
-                "business_day": date,
-                "opened_ms": opened.at_ms,
-                "currency": currency_text(opened.currency),
-                "float": row.shift.float,
-                "open": row.shift.closes.is_empty(),
-                "closes": closes.collect::<Vec<_>>(),
-            });
-            out.insert(format!("{date}/{}/{}", row.stall, row.id), body);
+            let business_day = day_text(row.business_day);
+            let key = format!("{business_day}/{}/{}", row.stall, row.id);
+            let body = ShiftRow {
+                shift: row.id.to_string(),
+                stall: row.stall,
+                name: from.name(&row.stall),
+                till: opened.key.till,
+                cashier: opened.cashier,
+                business_day,
+                opened_ms: opened.at_ms,
+                currency: currency_text(opened.currency),
+                float: row.shift.float,
+                open: row.shift.closes.is_empty(),
+                closes: closes.collect(),
+            };
+            out.insert(key, body);
         }
         Ok(out)
     })
@@ -310,51 +307,56 @@ async fn shifts(
 
 /// Closed business days
 #[utoipa::path(get, path = "/v1/days", tag = "books", params(Asked),
-    responses((status = 200, body = Value)))]
+    responses((status = 200, body = ReportPage<DayRow>)))]
 async fn days(
     _: Caller,
     State(library): State<Library>,
     Query(asked): Query<Asked>,
-) -> Result<At<Value>, Problem> {
-    page(library, asked, &[Projection::Days, Projection::Sales], |store, filter, names, _| {
+) -> Result<At<ReportPage<DayRow>>, Problem> {
+    page(library, asked, &[Projection::Days, Projection::Sales], |from| {
         let mut out = Items::new();
-        for ((stall, day), closes) in money::closed_days(store, filter)? {
-            let closes = closes.iter().map(|(id, closed)| {
-                json!({ "event": id.to_string(), "currency": currency_text(closed.currency),
-                    "counted": closed.counted, "expected": closed.expected,
-                    "difference": i128::from(closed.counted) - i128::from(closed.expected) })
+        for ((stall, day), closes) in money::closed_days(from.store, &from.filter)? {
+            let closes = closes.iter().map(|(id, closed)| DayClose {
+                event: id.to_string(),
+                currency: currency_text(closed.currency),
+                counted: closed.counted,
+                expected: closed.expected,
+                difference: difference(closed.counted, closed.expected),
             });
-            let date = day_text(day);
-            let body = json!({
-                "stall": stall.to_string(),
-                "name": names.of(&stall),
-                "business_day": date,
-                "closes": closes.collect::<Vec<_>>(),
-                "totals": totals(store, stall, day)?,
-            });
-            out.insert(format!("{date}/{stall}"), body);
+            let (name, business_day) = (from.name(&stall), day_text(day));
+            let totals = totals(from.store, from.filter.scopes, stall, day)?;
+            let (key, closes) = (format!("{business_day}/{stall}"), closes.collect());
+            out.insert(key, DayRow { stall, name, business_day, closes, totals });
         }
         Ok(out)
     })
     .await
 }
 
-/// The sums of a stall's day, for each currency.
-pub fn totals(store: &dyn Read, stall: DeviceId, day: i32) -> Result<Vec<Value>, ReadError> {
-    let filter = Filter { days: (day, day), stall: Some(stall) };
+/// The sums of a stall's day among these merchants' sales, for each currency.
+pub fn totals(
+    store: &dyn Read,
+    scopes: &[Scope],
+    stall: DeviceId,
+    day: i32,
+) -> Result<Vec<CurrencyTotals>, ReadError> {
+    let filter = Filter { scopes, days: (day, day), stall: Some(stall) };
     let sums = money::by_stall(store, &filter)?.into_iter();
-    Ok(sums
-        .map(|((code, _), sums)| {
-            let mut body = json!(super::Totals::from(sums));
-            body["currency"] = json!(currency_text(code));
-            body
-        })
-        .collect())
+    let row = |((code, _), sums): ((_, DeviceId), Sums)| CurrencyTotals {
+        currency: currency_text(code),
+        totals: sums.into(),
+    };
+    Ok(sums.map(row).collect())
 }
 
-/// The shifts of a stall's day that nothing has closed.
-pub fn open_shifts(store: &dyn Read, stall: DeviceId, day: i32) -> Result<Vec<String>, ReadError> {
-    let filter = Filter { days: (day, day), stall: Some(stall) };
+/// The shifts of a stall's day for these merchants that nothing has closed.
+pub fn open_shifts(
+    store: &dyn Read,
+    scopes: &[Scope],
+    stall: DeviceId,
+    day: i32,
+) -> Result<Vec<String>, ReadError> {
+    let filter = Filter { scopes, days: (day, day), stall: Some(stall) };
     let shifts = money::shifts(store, &filter)?.into_iter();
     let open = shifts.filter(|row| row.shift.closes.is_empty());
     Ok(open.map(|row| row.id.to_string()).collect())

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::{Library, scope_of};
+use super::Library;
 use crate::access::{Access, Caller};
 use crate::answer::{At, vector_header};
 use crate::extract::{Path, Query};
@@ -210,18 +210,19 @@ async fn reading<T: Send + 'static>(
         for projection in needs {
             books::whole(view.store, *projection)?;
         }
-        let scopes = books::scopes(view.store)?;
-        let scope = match (merchant, scopes.as_slice()) {
-            (Some(merchant), _) => Some(scope_of(&merchant)),
-            (None, [] | [_]) => scopes.first().copied(),
-            (None, _) => return Ok(None),
+        let view = match view.narrowed(merchant.as_deref()) {
+            Ok(view) => view,
+            Err(problem) => return Ok(Err(problem)),
         };
-        read(view.store, scope).map(Some)
+        let several = "there are several merchants; name one, as in ?merchant=NAME";
+        match view.scopes.as_slice() {
+            [] => read(view.store, None).map(Ok),
+            [only] => read(view.store, Some(*only)).map(Ok),
+            _ => Ok(Err(Problem::malformed(several))),
+        }
     });
     let At { vector, body } = found.await?;
-    let several =
-        || Problem::malformed("there are several merchants; name one, as in ?merchant=NAME");
-    Ok(At { vector, body: body.ok_or_else(several)? })
+    Ok(At { vector, body: body? })
 }
 
 #[cfg(test)]
