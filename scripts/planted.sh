@@ -38,10 +38,12 @@ git ls-files -z | xargs -0 cp --parents -t "$copy"
 failed=0
 
 # Without a bug every test passes: all of a package at once, so that each bug is one build.
-packages=$(for patch in "${patches[@]}"; do field "$patch" 'Caught by'; done | cut -d' ' -f1 | sort -u)
+caught_by() {
+    for patch in "${patches[@]}"; do field "$patch" 'Caught by'; done
+}
+packages=$(caught_by | cut -d' ' -f1 | sort -u)
 for package in $packages; do
-    mapfile -t names < <(for patch in "${patches[@]}"; do field "$patch" 'Caught by'; done |
-        sed -n "s/^$package //p" | sort -u)
+    mapfile -t names < <(caught_by | sed -n "s/^$package //p" | sort -u)
     say "$package: ${#names[@]} tests without a bug"
     if ! run "$package" "${names[@]}" || ! grep -q "ok. ${#names[@]} passed" "$copy.log"; then
         cat "$copy.log" >&2

@@ -91,11 +91,11 @@ pub fn close_shift(
     Ok(())
 }
 
-/// Checks the close of a business day at `now_ms`, milliseconds since 1970 by the stall's clock, and
-/// fills in what the stall's drawers should hold.
+/// Checks the close of a business day at `now_ms`, milliseconds since 1970 by the stall's clock,
+/// and fills in what the stall's drawers should hold.
 ///
-/// A day that has begun nowhere on earth is not closed: that cannot be taken back, and nothing could
-/// be sold on it when it comes.
+/// A day that has begun nowhere on earth is not closed: that cannot be taken back, and nothing
+/// could be sold on it when it comes.
 pub fn close_day(
     closed: &mut DayClosed,
     scope: Scope,

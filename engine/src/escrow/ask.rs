@@ -31,8 +31,9 @@ pub struct Wanted {
 ///
 /// Those who can answer come first, then those who have most; each is asked for no more than it
 /// has. Of equals each stall begins with another (the XOR metric, Maymounkov & Mazieres 2002), so
-/// that not all of them ask one for its last piece. So one right here and one there make two. What is asked for already is not asked for again,
-/// and somebody who was asked is left alone until it answers.
+/// that not all of them ask one for its last piece. So one right here and one there make two. What
+/// is asked for already is not asked for again, and somebody who was asked is left alone until it
+/// answers.
 ///
 /// What is only for later is at most half of what the other has more than the `own` balance: two
 /// stalls that both sell then come to the same, and do not send rights back and forth.

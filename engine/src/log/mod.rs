@@ -8,3 +8,4 @@ pub mod segment;
 #[cfg(test)]
 mod segment_tests;
 pub mod vector;
+mod zstd_frames;

@@ -18,7 +18,7 @@
 
 use thiserror::Error;
 
-use super::{chain, head};
+use super::{chain, head, zstd_frames};
 use crate::hash::Hash;
 use crate::ids::{Epoch, LOG_BYTES, Log, Signature, Tip};
 use crate::limits::{
@@ -45,7 +45,6 @@ impl Codec {
     }
 }
 
-const ZSTD_LEVEL: i32 = 3;
 const VERSION: u8 = 1;
 const FIXED_BYTES: usize = 2 + LOG_BYTES + 8 + 48 + 2;
 const HEAD_BYTES: usize = 2 + 64;
@@ -137,8 +136,7 @@ pub fn pack(rows: &Rows, codec: Codec) -> Result<Vec<u8>, SegmentError> {
     }
     let payload = match codec {
         Codec::Plain => raw.clone(),
-        Codec::Zstd => zstd::bulk::compress(&raw, ZSTD_LEVEL)
-            .map_err(|_| SegmentError::Malformed("payload"))?,
+        Codec::Zstd => zstd_frames::pack(&raw).map_err(|_| SegmentError::Malformed("payload"))?,
     };
     let mut out = vec![VERSION, codec as u8];
     out.extend_from_slice(&rows.log.to_bytes());
@@ -202,8 +200,9 @@ fn read_layout(bytes: &[u8]) -> Result<(Rows, Vec<u8>), SegmentError> {
     }
     let raw = match codec {
         Codec::Plain => rest.to_vec(),
-        Codec::Zstd => zstd::bulk::decompress(rest, raw_bytes)
-            .map_err(|_| SegmentError::Malformed("payload"))?,
+        Codec::Zstd => {
+            zstd_frames::unpack(rest, raw_bytes).map_err(|_| SegmentError::Malformed("payload"))?
+        }
     };
     if raw.len() != raw_bytes {
         return Err(SegmentError::Malformed("raw length"));
