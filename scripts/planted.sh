@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 . scripts/env.sh
 
 copy="$TENTPOLE_CACHE/planted"
-# Not that of the sources: cargo tells copies of a workspace apart by time alone, and would take what
-# was built from a planted bug for the real thing.
+# Not that of the sources: cargo tells copies of a workspace apart by time alone, and would take
+# what was built from a planted bug for the real thing.
 export CARGO_TARGET_DIR="$TENTPOLE_CACHE/planted-target"
 export CARGO_TERM_PROGRESS_WHEN=never RUST_BACKTRACE=0
 # What a planted bug made a property test write down must not outlive it.

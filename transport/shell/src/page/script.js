@@ -139,7 +139,8 @@ function localTime() {
   const now = new Date();
   const offset = -now.getTimezoneOffset();
   const two = (number) => String(Math.floor(number)).padStart(2, "0");
-  const zone = (offset < 0 ? "-" : "+") + two(Math.abs(offset) / 60) + ":" + two(Math.abs(offset) % 60);
+  const east = Math.abs(offset);
+  const zone = (offset < 0 ? "-" : "+") + two(east / 60) + ":" + two(east % 60);
   return new Date(now.getTime() + offset * 60000).toISOString().slice(0, 19) + zone;
 }
 
