@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, DBRawIterator, DBRecoveryMode, ErrorKind,
-    LogLevel, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, DB, DBCompressionType, DBRawIterator,
+    DBRecoveryMode, ErrorKind, LogLevel, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 use thiserror::Error;
 
@@ -52,6 +52,8 @@ const TABLE_SYNC_BYTES: u64 = 1 << 20;
 /// Filter bits a key: about one absent key in a hundred costs a read. Most idempotency keys are
 /// looked up to learn that they are absent.
 const FILTER_BITS: i32 = 10;
+/// Bytes of a piece of an index or a filter.
+const INDEX_PIECE_BYTES: usize = 4096;
 
 const _: () = assert!(WRITE_BUFFER_BYTES * WRITE_BUFFERS <= WAL_BYTES);
 
@@ -186,6 +188,12 @@ fn table_options() -> BlockBasedOptions {
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     table.set_bloom_filter(FILTER_BITS.into(), false);
+    // In pieces, because the index or filter of a large table in one piece is larger than a shard
+    // of the cache. It would be read, checked and unpacked again at every look.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(INDEX_PIECE_BYTES);
+    table.set_pin_top_level_index_and_filter(true);
     table
 }
 
