@@ -63,8 +63,8 @@ impl Default for Rebalance {
 pub(super) struct Escrow {
     rebalance: Rebalance,
     rates: Rates,
-    /// Requests of this run that were open when it last looked.
-    waiting: BTreeMap<EventId, RightsRequested>,
+    /// Requests of this run that were open when it last looked, and when they were stated.
+    waiting: BTreeMap<EventId, (RightsRequested, u64)>,
     /// Who gave less of a SKU than asked for: when, and what it had left.
     spent: BTreeMap<(String, DeviceId), (u64, u64)>,
     /// When it looks next whether it runs dry.
@@ -198,7 +198,7 @@ impl Stall {
             waiting.into_iter().partition(|(id, _)| open.contains(id));
         self.escrow.waiting = waiting;
         let at = millis(now);
-        for (id, asked) in answered {
+        for (id, (asked, _)) in answered {
             if given.get(&id).is_none_or(|given| *given < asked.quantity) {
                 let left = decide::rights::balance(replica, scope, &asked.sku, &asked.giver)?;
                 let left = u64::try_from(left).unwrap_or_default();
@@ -264,10 +264,11 @@ impl Stall {
         let missing = u64::try_from(short.wanted - short.held).unwrap_or_default();
         let recent = self.escrow.recent(&short.sku, now);
         let more = escrow::low(self.escrow.rebalance.strategy, 0, recent);
+        let waits = self.escrow.waiting.values().any(|(asked, _)| asked.sku == short.sku);
         let waiting = self.escrow.waiting.len();
         let asked = self.ask_holders(scope, &short.sku, (missing, more), now)?;
-        if self.escrow.waiting.len() > waiting {
-            // A till that asks again and again for one customer counts once.
+        // A till that asks again and again for one customer counts once, however many are asked.
+        if !waits && self.escrow.waiting.len() > waiting {
             self.escrow.rates.note(&short.sku, missing, millis(now));
         }
         for RightsRequested { giver, quantity, .. } in asked {
@@ -343,7 +344,7 @@ impl Stall {
             };
             let payload = Payload::RightsRequested(request.clone());
             if let Some(id) = self.state(scope, Lane::Ledger, payload, now) {
-                self.escrow.waiting.insert(id, request.clone());
+                self.escrow.waiting.insert(id, (request.clone(), millis(now)));
             }
             asked.push(request);
         }
@@ -371,8 +372,11 @@ impl Stall {
             for (request, wish) in open.iter().filter(|(_, wish)| wish.other == device) {
                 if wish.sku == sku {
                     asked = asked.saturating_add(wish.quantity);
-                    let since = replica.event(request)?.map_or(0, |event| event.hlc.wall_ms());
-                    silent |= now.wall_ms.saturating_sub(since) > self.escrow.rebalance.answer_ms;
+                    // By the clock that does not step. What an earlier run asked is long past.
+                    let since = self.escrow.waiting.get(request).map(|(_, since)| *since);
+                    silent |= since.is_none_or(|since| {
+                        at.saturating_sub(since) > self.escrow.rebalance.answer_ms
+                    });
                 }
             }
             let spent = self.escrow.spent.get(&(sku.to_owned(), device));
