@@ -137,9 +137,9 @@ pub(crate) enum DayCommand {
         /// Minor units counted
         #[arg(long)]
         counted: i64,
-        /// The business day, as in 2017-01-01 [default: today in UTC]
+        /// The business day, as in 2017-01-01
         #[arg(long)]
-        day: Option<String>,
+        day: String,
         /// The idempotency key [default: drawn at random]
         #[arg(long)]
         key: Option<String>,

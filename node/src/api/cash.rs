@@ -165,6 +165,11 @@ async fn close_day<E: Env>(
     headers: HeaderMap,
     JsonBody(body): JsonBody<CloseDayBody>,
 ) -> Result<Response, Problem> {
+    if body.at.is_none() && body.business_day.is_none() {
+        // Today by the stall's clock in UTC may be tomorrow here, and no close is taken back.
+        let which = "name the day to close, in business_day or by the local time in at";
+        return Err(Problem::bad_time(which));
+    }
     let When { at, business_day } = when(body.at.as_deref(), body.business_day.as_deref())?;
     let closed = DayClosed {
         key: key(&caller, &headers)?,

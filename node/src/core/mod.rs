@@ -281,11 +281,13 @@ impl Stall {
 
     /// A request whose key is borne by an event: the same one says what it said.
     fn again(&self, id: EventId, scope: Scope, mut request: Request) -> Result<Written, CallError> {
-        let bearer = self.device.replica.event(&id)?.map(|event| event.payload);
-        if let Some(bearer) = bearer {
-            request.restate(&bearer);
-            decide::retry(&bearer, &request.clone().into_payload())?;
-        }
+        let bearer = self.device.replica.event(&id)?;
+        let Some(bearer) = bearer.map(|event| event.payload) else {
+            let lost = format!("event {id}, which bears this key, is not there");
+            return Err(ReadError::Device(lost).into());
+        };
+        request.restate(&bearer);
+        decide::retry(&bearer, &request.clone().into_payload())?;
         Ok(request.written(id, self.copy(&request, &id, scope)?, true))
     }
 
