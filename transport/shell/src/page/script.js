@@ -56,7 +56,7 @@ let basket = null;
 function emptyBasket() {
   const random = crypto.getRandomValues(new Uint8Array(16));
   const key = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return { key: "basket-" + key, lines: [], sold_at: null };
+  return { key: "basket-" + key, lines: [], sold_at: null, sent: false };
 }
 
 function money(minor) {
@@ -83,16 +83,18 @@ function element(tag, text, settings) {
   return Object.assign(document.createElement(tag), { textContent: text }, settings);
 }
 
-// What changes after it was sent is no repeat of it: its time of sale is another. The key stays, so
-// that the till hears of it if the first was taken after all. Emptied it is another customer's.
+// What changes after it was sent is no repeat of it: its time of sale is another. Its key stays, so
+// that the till hears of it if the first was taken after all. Emptied before it was sent, it is
+// another customer's.
 function changed() {
   basket.sold_at = null;
-  if (basket.lines.length === 0) basket = emptyBasket();
+  if (basket.lines.length === 0 && !basket.sent) basket = emptyBasket();
   show();
 }
 
 function change(line, quantity) {
-  if (quantity !== null && quantity <= 1e9) line.quantity = quantity;
+  if (quantity === null || quantity > 1e9 || quantity === line.quantity) return show();
+  line.quantity = quantity;
   basket.lines = basket.lines.filter((kept) => kept.quantity > 0);
   changed();
 }
@@ -146,6 +148,7 @@ function localTime() {
 
 function fill() {
   basket.sold_at = basket.sold_at || localTime();
+  basket.sent = true;
   save();
   // The sale names the bundle of its first priced line; a line from another names that.
   const price_bundle = (basket.lines.find((line) => line.bundle) || {}).bundle;
@@ -182,7 +185,7 @@ if (shop) {
     const button = event.target.closest("button[data-sku]");
     if (button) add(button.dataset);
   };
-  get("find").oninput = findItems;
+  get("find").oninput = () => findItems().catch(() => { asked += 1; });
   get("clear").onclick = () => { basket = emptyBasket(); get("given").value = ""; show(); };
   get("payment").oninput = show;
   get("payment").onsubmit = fill;
