@@ -24,7 +24,8 @@ run() {
     shift
     (
         cd "$copy"
-        cargo test --quiet --locked -p "$package" --all-features --lib -- --exact "$@"
+        # A planted bug may also never end.
+        timeout 30m cargo test --quiet --locked -p "$package" --all-features --lib -- --exact "$@"
     ) >"$copy.log" 2>&1
 }
 
@@ -58,9 +59,10 @@ printf '%-28s %-8s %s\n' bug result 'caught by'
 for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
     read -r package test <<<"$(field "$patch" 'Caught by')"
-    if ! patch --quiet --directory "$copy" --strip 1 <"$patch"; then
+    if ! patch --quiet --dry-run --directory "$copy" --strip 1 <"$patch"; then
         result='DOES NOT APPLY' && failed=1
     else
+        patch --quiet --directory "$copy" --strip 1 <"$patch"
         # A bug that does not compile proves nothing.
         if run "$package" "$test"; then
             result=MISSED && failed=1
