@@ -78,6 +78,9 @@ pub enum TopologyError {
         /// The carrier or the LAN.
         name: String,
     },
+    /// Reports could not tell them apart.
+    #[error("lan {0:?}: a carrier is called so too; rename one of them")]
+    SameName(String),
     /// A host that nobody could ever reach.
     #[error("host {0}: it is on no carrier and on no lan; give it one")]
     Alone(usize),
@@ -125,6 +128,9 @@ impl Topology {
         }
         for (name, lan) in &self.lans {
             named("lans", name)?;
+            if self.carriers.contains_key(name) {
+                return Err(TopologyError::SameName(name.clone()));
+            }
             lan.link.check(&format!("lan {name:?}, link"), has_trace)?;
         }
         (0..).zip(&self.hosts).try_for_each(|(host, net)| self.check_host(host, net))

@@ -36,6 +36,9 @@ pub const TRACE_MS_MAX: u64 = 86_400_000;
 /// Bytes that may pass at each line of a trace, as Mahimahi has it.
 pub const TRACE_LINE_BYTES: u64 = 1500;
 
+/// Bytes of a capture, which is about a million full datagrams.
+pub const CAPTURE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
 const _: () = assert!(HOSTS_MAX <= 256, "a LAN's network has 16 bits for hosts and the rest");
 const _: () = assert!(LANS_MAX <= 16, "172.16.0.0/12 holds 16 networks of 16 bits");
 const _: () = assert!(CARRIERS_MAX <= 256, "one byte of a hidden address");
