@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::check::{INTERNET, TopologyError};
+use super::check::INTERNET;
 use super::host::{Host, Interface, OnLan};
+use super::impossible::TopologyError;
 use super::lan::Lan;
 use super::link::Link;
 use super::luck::Luck;

@@ -99,14 +99,15 @@ mod tests {
             let mut busy = Busy::default();
             let mut map = [false; 1000];
             for (earliest, length) in asks {
-                let free = |place: &u64| map[*place as usize..][..length as usize].iter().all(|t| !t);
+                let part = |place: u64| place as usize..(place + length) as usize;
+                let free = |place: &u64| map[part(*place)].iter().all(|taken| !taken);
                 let walked = (earliest..).find(free).unwrap();
                 prop_assert_eq!(busy.find(earliest, length), walked);
                 busy.take(walked, length);
-                map[walked as usize..][..length as usize].fill(true);
+                map[part(walked)].fill(true);
                 prop_assert!(busy.taken.iter().all(|(start, end)| start < end));
-                let apart = busy.taken.iter().zip(busy.taken.iter().skip(1)).all(|(a, b)| a.1 < b.0);
-                prop_assert!(apart, "{:?}", busy.taken);
+                let mut pairs = busy.taken.iter().zip(busy.taken.iter().skip(1));
+                prop_assert!(pairs.all(|(one, next)| one.1 < next.0), "{:?}", busy.taken);
             }
         }
     }

@@ -8,6 +8,7 @@ mod busy;
 mod change;
 mod check;
 mod host;
+mod impossible;
 mod lan;
 pub mod limits;
 mod link;
@@ -20,11 +21,13 @@ mod spec;
 mod stats;
 mod trace;
 mod view;
+mod way;
 
 #[cfg(test)]
 mod tests;
 
-pub use check::{HasTrace, INTERNET, TopologyError};
+pub use check::{HasTrace, INTERNET};
+pub use impossible::TopologyError;
 pub use network::{Delivery, LinkId, Network};
 pub use spec::{Burst, CarrierSpec, Change, HostNet, LanSpec, LinkSpec, NatSpec, Topology};
 pub use stats::{Cause, Counters, InterfaceStats, Stats};
