@@ -151,14 +151,14 @@ fn seconds(number: Decimal) -> String {
 
 /// A length of time, as people say it.
 fn span(ms: u128) -> String {
-    let number = Decimal::thousandths(u64::try_from(ms).unwrap_or(u64::MAX));
-    let whole = number.get() / 1_000;
-    match whole {
-        _ if !number.get().is_multiple_of(1_000) || whole < 60 => format!("{number} s"),
-        _ if whole.is_multiple_of(3_600) => format!("{} h", whole / 3_600),
-        _ if whole.is_multiple_of(60) => format!("{} min", whole / 60),
-        _ => format!("{} min {} s", whole / 60, whole % 60),
+    let seconds = Decimal::thousandths(u64::try_from(ms % 60_000).unwrap_or(0));
+    let parts = [(ms / 3_600_000, "h"), (ms / 60_000 % 60, "min")];
+    let mut words: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
+    if !seconds.is_zero() || words.is_empty() {
+        words.push(format!("{seconds} s"));
     }
+    words.join(" ")
 }
 
 fn hosts(hosts: &HostSet) -> String {
@@ -181,5 +181,24 @@ fn some(names: &[String]) -> String {
     match names.len().checked_sub(SHOWN) {
         None | Some(0) => first,
         Some(more) => format!("{first} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::span;
+
+    #[test]
+    fn a_length_of_time_is_said_as_people_say_it() {
+        for (ms, words) in [
+            (0, "0 s"),
+            (1_500, "1.5 s"),
+            (60_000, "1 min"),
+            (90_000, "1 min 30 s"),
+            (259_200_000, "72 h"),
+            (166_600_001, "46 h 16 min 40.001 s"),
+        ] {
+            assert_eq!(span(ms), words);
+        }
     }
 }

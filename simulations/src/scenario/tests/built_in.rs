@@ -118,6 +118,14 @@ fn examples() -> Vec<&'static str> {
 }
 
 #[test]
+fn the_mistake_that_the_page_shows_is_told_as_it_says() {
+    let text = examples()[0].replace("[\"wifi\", ", "[\"wi-fi\", ");
+    let error = read("harbour.toml", &text, &[]).unwrap_err().to_string();
+    let first = error.split("; docs").next().unwrap();
+    assert!(PAGE.contains(&format!("```text\n{first}\n```")), "{error}");
+}
+
+#[test]
 fn the_examples_of_the_page_can_be_run() {
     let mut text = String::new();
     for example in examples() {
