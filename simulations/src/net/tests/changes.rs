@@ -54,12 +54,27 @@ fn a_cut_of_one_way_leaves_the_other() {
 }
 
 #[test]
+fn what_is_sent_during_a_cut_does_not_arrive_after_it() {
+    let mut bed = Bed::new(&venue());
+    bed.change(Change::Cut { a: 0, b: 1 });
+    bed.change(Change::CutOneWay { from: 1, to: 2 });
+    assert!(bed.send(1, 0, b"x").is_empty());
+    assert!(bed.send(1, 2, b"x").is_empty());
+    bed.check_drops(1, "lte", true, &[("cut", 1)]);
+    bed.check_drops(1, "market", true, &[("cut", 1)]);
+    check_sums(&bed.network, 0);
+}
+
+#[test]
 fn cuts_of_both_kinds_do_not_end_each_other() {
     let mut bed = Bed::new(&venue());
     bed.change(Change::Cut { a: 0, b: 1 });
     bed.change(Change::CutOneWay { from: 0, to: 1 });
+    bed.change(Change::CutOneWay { from: 2, to: 1 });
     bed.change(Change::Heal { a: 0, b: 1 });
     check(&mut bed, &[(0, 1, false), (1, 0, true)]);
+    bed.change(Change::HealOneWay { from: 2, to: 1 });
+    check(&mut bed, &[(0, 1, false), (2, 1, true)]);
 }
 
 #[test]
@@ -142,6 +157,7 @@ fn rebinding_changes_the_port_alone_and_readdressing_the_address() {
     bed.change(Change::Readdress { host: 1, carrier });
     let third = bed.send(1, 0, b"x").remove(0).from;
     assert_ne!(second.ip(), third.ip());
+    assert_ne!(second.port(), third.port());
     assert_ne!(bed.send_to(0, third, b"x").remove(0).to.ip(), own.ip());
     for from in [first, second] {
         assert!(bed.send_to(0, from, b"x").is_empty(), "{from}");
@@ -209,6 +225,33 @@ fn what_waits_in_a_queue_that_goes_away_is_lost_and_what_is_on_the_wire_is_not()
         venue.carriers.get_mut(&carrier).unwrap().up.rate_kbit = Some(rate_kbit);
         check_lands(&venue, (1, 0), down.clone(), lands);
         check_lands(&venue, (1, 0), respec.clone(), lands);
+    }
+}
+
+#[test]
+fn a_queue_that_went_away_for_a_moment_comes_back_empty() {
+    let (host, carrier) = lte(1);
+    let slow = LinkSpec { rate_kbit: Some(100), ..LinkSpec::default() };
+    let mut venue = venue();
+    venue.carriers.get_mut(&carrier).unwrap().up = slow.clone();
+    venue.carriers.get_mut(&carrier).unwrap().down = slow.clone();
+    venue.lans.get_mut("market").unwrap().link = slow;
+    let lan = |down| Change::LanDown { lan: name("market"), down };
+    let down = Change::CarrierDown { host, carrier: carrier.clone() };
+    let up = Change::CarrierUp { host, carrier };
+    for ((from, to), changes) in [
+        ((0, 1), [down.clone(), up.clone()]),
+        ((1, 0), [down, up]),
+        ((1, 2), [lan(true), lan(false)]),
+    ] {
+        let mut bed = Bed::new(&venue);
+        let before = bed.send(from, to, &[0; 1000]).remove(0);
+        bed.now = ms(5);
+        changes.into_iter().for_each(|change| bed.change(change));
+        let after = bed.send(from, to, &[0; 1000]).remove(0);
+        assert_eq!(after.at - bed.now, before.at, "from {from} to {to}");
+        assert!(!bed.network.lands(&before), "from {from} to {to}");
+        assert!(bed.network.lands(&after), "from {from} to {to}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Each thing that can be wrong with a link, by itself.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// A payload whose packet has that many bytes.
@@ -182,4 +184,67 @@ fn a_busy_link_carries_as_much_as_its_rate_and_no_more() {
         }
     }
     check_share("bytes", passed, 1_990_000, 2_000_000);
+}
+
+#[test]
+fn what_overtook_on_one_link_is_not_held_back_on_the_next() {
+    let mut topology = topology(&[(&["fibre"], &[]), (&["lte"], &[])]);
+    topology.carriers.get_mut("fibre").unwrap().down.rate_kbit = Some(1200);
+    topology.carriers.get_mut("lte").unwrap().up.delay_ms = 300;
+    let mut bed = Bed::new(&topology);
+    assert_eq!(bed.send(1, 0, &packet(1500))[0].at, ms(310));
+    let at_once = Some(lossless());
+    bed.change(Change::Respec { carrier: name("lte"), up: at_once, down: None });
+    assert_eq!(bed.send(1, 0, &packet(1500))[0].at, ms(10));
+}
+
+#[test]
+fn luck_depends_on_the_datagram_and_not_on_when_a_fault_begins() {
+    let lossy = LinkSpec { lost_permille: 500, ..lossless() };
+    let arrives = |begins: usize| -> Vec<bool> {
+        let mut bed = Bed::new(&uplink(lossless()));
+        let step = |at| {
+            let up = (at == begins).then(|| lossy.clone());
+            bed.change(Change::Respec { carrier: name("lte"), up, down: None });
+            bed.reaches(1, 0)
+        };
+        (0..300).map(step).collect()
+    };
+    let (early, late) = (arrives(0), arrives(100));
+    assert!(late[..100].iter().all(|arrives| *arrives));
+    assert_ne!(early[..100], late[..100]);
+    assert_eq!(early[100..], late[100..]);
+}
+
+#[test]
+fn no_two_links_are_lucky_together() {
+    let stall: (&[&str], &[&str]) = (&["lte", "dsl"], &["a", "b"]);
+    let mut topology = topology(&[(&[], &[]), stall, stall, (&[], &["a", "b"])]);
+    let half = LinkSpec { lost_permille: 500, ..lossless() };
+    for carrier in topology.carriers.values_mut() {
+        (carrier.up, carrier.down) = (half.clone(), half.clone());
+    }
+    topology.lans.values_mut().for_each(|lan| lan.link = half.clone());
+    let mut bed = Bed::new(&topology);
+    let mut patterns = BTreeSet::new();
+    let mut note = |bed: &mut Bed, from: usize, to: IpAddr| {
+        let to = SocketAddr::new(to, PORT);
+        patterns.insert((0..64).map(|_| bed.send_to(from, to, b"x").len()).collect::<Vec<_>>());
+    };
+    for carrier in ["lte", "dsl"] {
+        for host in [1, 2] {
+            bed.change(Change::Prefer { host, carrier: name(carrier) });
+        }
+        for (from, to) in [(1, 0), (2, 0), (0, 1), (0, 2)] {
+            let to = bed.network.addresses_of(to, from)[0];
+            note(&mut bed, from, to);
+        }
+    }
+    for at in [0, 1] {
+        for (from, to) in [(1, 2), (2, 1), (1, 3), (3, 2)] {
+            let to = bed.network.addresses_of(to, from)[at];
+            note(&mut bed, from, to);
+        }
+    }
+    assert_eq!(patterns.len(), 8 + 8, "{patterns:?}");
 }
