@@ -1,7 +1,7 @@
 //! Writes datagrams down as a capture that Wireshark's tools read.
 //!
 //! The format is pcapng (draft-ietf-opsawg-pcapng): one section; an interface block with a name for
-//! each link; a packet block for each datagram, with nanoseconds; link type RAW, so a packet begins
+//! each link; a packet block for each datagram, with nanoseconds; link type IPV4, so a packet begins
 //! with its IPv4 header (RFC 791), then UDP (RFC 768), both with checksums. What a link did to a
 //! payload is written as it is, and the checksum with it. It writes only, and reads no clock.
 
@@ -20,8 +20,9 @@ const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
 /// Tells a reader the order of bytes.
 const MAGIC: u32 = 0x1A2B_3C4D;
-/// LINKTYPE_RAW of the registry of link types.
-const RAW: u16 = 101;
+/// LINKTYPE_IPV4 of the registry of link types. With LINKTYPE_RAW, libpcap 1.10 refuses a file of
+/// several interfaces, for it has another number for that inside than in files.
+const IPV4: u16 = 228;
 /// Option codes: the program that wrote a section; the name of an interface, its time resolution.
 const PROGRAM: u16 = 4;
 const NAME: u16 = 2;
@@ -80,7 +81,7 @@ impl<W: Write> Capture<W> {
 
     /// Adds an interface of that name, cut to 64 KiB; returns its number.
     pub fn interface(&mut self, name: &str) -> Result<u32, CaptureError> {
-        self.block.extend(RAW.to_le_bytes());
+        self.block.extend(IPV4.to_le_bytes());
         // Reserved, and no limit to what is kept of a packet.
         self.block.extend([0; 6]);
         let name = name.as_bytes();

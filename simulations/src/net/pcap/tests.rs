@@ -25,20 +25,14 @@ fn blocks(mut bytes: &[u8]) -> Vec<(u32, Vec<u8>)> {
     blocks
 }
 
-fn written(datagrams: &[(Duration, &str, &str, Vec<u8>)]) -> Vec<u8> {
-    let mut capture = Capture::new(Vec::new(), EPOCH).unwrap();
-    let link = capture.interface("host 1 lte up").unwrap();
-    for (when, from, to, payload) in datagrams {
-        capture.datagram(link, *when, at(from), at(to), payload).unwrap();
-    }
-    capture.finish().unwrap()
-}
-
 #[test]
 fn a_capture_has_a_section_an_interface_and_packets_as_the_draft_lays_them_out() {
     let when = Duration::new(3, 7);
-    let bytes = written(&[(when, "10.0.0.2:5000", "198.18.0.1:443", vec![1, 2, 3])]);
-    let blocks = blocks(&bytes);
+    let mut capture = Capture::new(Vec::new(), EPOCH).unwrap();
+    let link = capture.interface("host 1 lte up").unwrap();
+    let (from, to) = (at("10.0.0.2:5000"), at("198.18.0.1:443"));
+    capture.datagram(link, when, from, to, &[1, 2, 3]).unwrap();
+    let blocks = blocks(&capture.finish().unwrap());
     let kinds: Vec<u32> = blocks.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, [0x0A0D_0D0A, 1, 6]);
 
@@ -48,7 +42,7 @@ fn a_capture_has_a_section_an_interface_and_packets_as_the_draft_lays_them_out()
     assert_eq!(&section[16..], b"\x04\0\x0c\0tentpole-sim\0\0\0\0");
 
     let interface = &blocks[1].1;
-    assert_eq!(interface[..8], [101, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(interface[..8], [228, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(&interface[8..], b"\x02\0\x0d\0host 1 lte up\0\0\0\x09\0\x01\0\x09\0\0\0\0\0\0\0");
 
     let packet = &blocks[2].1;
@@ -121,10 +115,15 @@ fn tcpdump_reads_it_and_finds_the_checksums_right() {
         .stderr(Stdio::null())
         .spawn();
     let Ok(mut reader) = reader else { return };
-    let bytes = written(&[
-        (Duration::new(1, 5), "10.0.0.2:5000", "198.18.0.1:4433", vec![9; 1199]),
-        (Duration::new(2, 0), "198.18.0.1:4433", "10.0.0.2:5000", Vec::new()),
-    ]);
+    let mut capture = Capture::new(Vec::new(), EPOCH).unwrap();
+    for (number, when, from, to, payload) in [
+        (0, Duration::new(1, 5), "10.0.0.2:5000", "198.18.0.1:4433", vec![9; 1199]),
+        (1, Duration::new(2, 0), "198.18.0.1:4433", "10.0.0.2:5000", Vec::new()),
+    ] {
+        assert_eq!(capture.interface("a link").unwrap(), number);
+        capture.datagram(number, when, at(from), at(to), &payload).unwrap();
+    }
+    let bytes = capture.finish().unwrap();
     reader.stdin.take().unwrap().write_all(&bytes).unwrap();
     let output = reader.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
