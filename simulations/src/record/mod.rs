@@ -1,5 +1,16 @@
 //! What is kept of a run: its trace, and plain data for its picture.
 //!
 //! - [`hash`]: one hash over everything that happens.
+//! - [`run`]: a finished run as plain data; [`recorder`] and [`changes`] write it down while it
+//!   goes on, in [`bins`] and within [`limits`].
+//! - [`picture`]: a run as one HTML file.
 
+pub mod bins;
+pub mod changes;
 pub mod hash;
+pub mod limits;
+#[cfg(test)]
+mod made_up;
+pub mod picture;
+pub mod recorder;
+pub mod run;
