@@ -10,10 +10,16 @@ use serde::{Deserialize, Serialize};
 /// Places of the trace that are kept to find where two runs part.
 pub const PLACES_MAX: usize = 65_536;
 
+/// Bytes that are hashed at once: BLAKE3 is several times faster on long inputs.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// The rolling hash.
 #[derive(Debug)]
 pub struct Trace {
     hasher: blake3::Hasher,
+    buffer: Vec<u8>,
+    /// A quick hash over everything, for the places.
+    quick: u64,
     events: u64,
     stride: u64,
     places: Vec<u64>,
@@ -24,7 +30,8 @@ pub struct Trace {
 impl Default for Trace {
     fn default() -> Self {
         let hasher = blake3::Hasher::new_derive_key("tentpole simulation trace v1");
-        Self { hasher, events: 0, stride: 1, places: Vec::new(), watched: None }
+        let buffer = Vec::with_capacity(BUFFER_BYTES);
+        Self { hasher, buffer, quick: 0, events: 0, stride: 1, places: Vec::new(), watched: None }
     }
 }
 
@@ -38,7 +45,7 @@ pub struct TraceEnd {
     pub events: u64,
     /// After how many things each time a part of the hash was kept.
     pub stride: u64,
-    /// The first eight bytes of the hash at each such place.
+    /// A quick hash over everything until each such place.
     pub places: Vec<u64>,
 }
 
@@ -85,7 +92,9 @@ impl Trace {
 
     /// The hash so far, in hex.
     pub fn hash(&self) -> String {
-        self.hasher.finalize().to_hex().to_string()
+        let mut hasher = self.hasher.clone();
+        hasher.update(&self.buffer);
+        hasher.finalize().to_hex().to_string()
     }
 
     /// What it has come to.
@@ -101,8 +110,14 @@ impl Trace {
         head[1..9].copy_from_slice(&nanos.to_le_bytes());
         head[9..17].copy_from_slice(&place.to_le_bytes());
         head[17..].copy_from_slice(&(content.len() as u64).to_le_bytes());
-        self.hasher.update(&head);
-        self.hasher.update(content);
+        for bytes in [&head[..], content] {
+            self.quick = quick(self.quick, bytes);
+            self.buffer.extend_from_slice(bytes);
+        }
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.hasher.update(&self.buffer);
+            self.buffer.clear();
+        }
         self.events += 1;
         if let Some((event, words)) = &mut self.watched
             && *event == self.events
@@ -127,10 +142,19 @@ impl Trace {
                 return;
             }
         }
-        let hash = self.hasher.finalize();
-        let first: [u8; 8] = hash.as_bytes()[..8].try_into().expect("invariant: 32 bytes");
-        self.places.push(u64::from_le_bytes(first));
+        self.places.push(self.quick);
     }
+}
+
+/// Mixes bytes into a hash: FNV-1a's steps, on words of eight bytes.
+fn quick(mut hash: u64, bytes: &[u8]) -> u64 {
+    for chunk in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3);
+        hash ^= hash >> 29;
+    }
+    hash
 }
 
 fn shown(kind: u8, content: &[u8]) -> String {

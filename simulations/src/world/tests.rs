@@ -145,3 +145,38 @@ fn speed() {
         world.polls()
     );
 }
+
+/// Set in the other process: where it writes what its trace has come to.
+const ELSEWHERE: &str = "TENTPOLE_TRACE_TO";
+
+fn long_run() -> crate::record::hash::TraceEnd {
+    let mut world = world(4, 11, Options { shuffle: true });
+    sell(&mut world, 4, 0, 5);
+    world.change(&Change::Cut { a: 0, b: 2 });
+    world.deed(3, &Deed::PowerCut { torn_permille: Some(500) });
+    sell(&mut world, 4, 5, 20);
+    world.deed(3, &Deed::Start);
+    world.change(&Change::HealAll);
+    sell(&mut world, 4, 25, 20);
+    world.trace()
+}
+
+#[test]
+fn one_seed_gives_one_run_in_another_process_too() {
+    let trace = long_run();
+    if let Ok(path) = std::env::var(ELSEWHERE) {
+        std::fs::write(path, serde_json::to_vec(&trace).unwrap()).unwrap();
+        return;
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let name = "world::tests::one_seed_gives_one_run_in_another_process_too";
+    let other = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact"])
+        .env(ELSEWHERE, file.path())
+        .env("RUST_LOG", "trace")
+        .output()
+        .unwrap();
+    assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stdout));
+    let there = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+    assert_eq!(crate::record::hash::parting(&trace, &there), None);
+}
