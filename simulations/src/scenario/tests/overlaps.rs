@@ -39,6 +39,29 @@ fn a_cut_within_a_cut_heals_once_with_the_longer_one() {
 }
 
 #[test]
+fn cuts_that_end_together_heal() {
+    check(
+        &[(10, 20, CUT), (15, 15, CUT)],
+        &[
+            "10 Cut { a: 1, b: 2 }",
+            "15 Cut { a: 1, b: 2 }",
+            "30 Heal { a: 1, b: 2 }",
+            "30 Heal { a: 1, b: 2 }",
+        ],
+    );
+}
+
+#[test]
+fn what_happens_at_one_instant_happens_in_the_order_of_names() {
+    let named = |name: &str, fields: &str| format!("id = '{name}'; {fields}");
+    let (late, early) = (named("b", "what = 'wipe'; host = 1"), named("a", CUT));
+    check(
+        &[(10, 0, &late), (10, 0, &early)],
+        &["10 Cut { a: 1, b: 2 }", "10 1: Wipe", "10 1: Start"],
+    );
+}
+
+#[test]
 fn a_machine_that_two_faults_keep_down_starts_once() {
     let off = |point: &str| format!("what = 'crash'; host = 1; nth = 1; point = '{point}'");
     let plug = "what = 'power-cut'; host = 1; torn = false";

@@ -40,6 +40,19 @@ fn long_runs_leave_a_common_kind_out_more_often_than_by_chance() {
 }
 
 #[test]
+fn drawn_faults_begin_all_over_the_market() {
+    let scenario = find("swarm", &[]).unwrap();
+    let mut minutes = BTreeSet::new();
+    for seed in 0..100 {
+        let faults = drawn(&scenario, seed);
+        let times: BTreeSet<u64> = faults.iter().map(|fault| fault.at.get()).collect();
+        assert!(times.len() + 1 >= faults.len(), "seed {seed}: {times:?}");
+        minutes.extend(times.into_iter().map(|ms| ms / 60_000));
+    }
+    assert_eq!(minutes.len(), 9, "{minutes:?}");
+}
+
+#[test]
 fn whatever_is_drawn_is_possible() {
     let scenario = find("swarm", &[]).unwrap();
     for seed in 0..300 {
