@@ -11,6 +11,7 @@
 
 pub mod bench;
 pub mod case;
+pub mod checkers;
 pub mod escrow;
 pub mod histories;
 pub mod market;
