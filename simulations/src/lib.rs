@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod record;
 pub mod reference;
 pub mod replay;
+pub mod run;
 pub mod sales;
 pub mod scenario;
 pub mod shrink;

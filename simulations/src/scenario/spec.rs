@@ -45,6 +45,9 @@ pub struct Scenario {
     /// Which stalls dial each other on the LANs that they share.
     #[serde(default, skip_serializing_if = "is_default")]
     pub peers: Peers,
+    /// States that a sweep over many seeds must reach; see [`crate::record::marks`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<String>,
     /// What the control is on; without it, on the internet over a perfect link.
     #[serde(default, skip_serializing_if = "is_default")]
     pub control: Control,

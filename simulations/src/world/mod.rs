@@ -9,7 +9,7 @@
 //! - [`machine`], [`watched`]: a daemon, and how it is looked at without asking.
 //! - [`tills`]: who asks stalls, and what they were told.
 //! - [`executor`], [`agenda`], [`timers`], [`clock`], [`draw`]: how time passes.
-//! - [`universe`], [`body`]: what is behind the lock.
+//! - [`universe`], [`body`]: what is behind the lock; [`tap`] writes datagrams down.
 
 pub mod agenda;
 pub mod body;
@@ -23,6 +23,7 @@ pub mod limits;
 pub mod machine;
 pub mod socket;
 pub mod stage;
+pub mod tap;
 pub mod tills;
 pub mod timers;
 pub mod universe;
@@ -31,4 +32,5 @@ pub mod watched;
 #[cfg(test)]
 mod tests;
 
+pub use crate::run::run_text;
 pub use stage::{World, WorldError};

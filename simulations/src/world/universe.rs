@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::agenda::Agenda;
 use super::body::{Body, Packet};
 use super::executor::{Handle, Owner};
+use super::tap::Tap;
 use super::tills::Outcome;
 use super::timers::{TimerKey, Timers};
 use crate::net::{Delivery, Network};
@@ -49,6 +50,8 @@ pub struct State {
     pub datagrams: u64,
     /// Datagrams that arrived at a socket with no room, or at none.
     pub unread: u64,
+    /// Where datagrams that arrive are written down.
+    pub capture: Option<Tap>,
     /// Kept for its memory alone.
     deliveries: Vec<Delivery>,
 }
@@ -76,6 +79,7 @@ impl Universe {
             exited: Vec::new(),
             datagrams: 0,
             unread: 0,
+            capture: None,
             deliveries: Vec::new(),
         };
         let base = std::time::Instant::now();
@@ -116,6 +120,9 @@ impl State {
         }
         let Delivery { host, from, to, bytes, link, .. } = delivery;
         self.trace.arrived(self.now, link.0, bytes.len());
+        if let Some(tap) = &mut self.capture {
+            tap.take(self.now, link.0, from, to, &bytes);
+        }
         let body = self.hosts.get_mut(host).filter(|body| body.up && !body.asleep);
         let inbox = body.and_then(|body| body.sockets.get_mut(&to.port()));
         let taken = inbox.is_some_and(|inbox| inbox.put(Packet { from, bytes }));

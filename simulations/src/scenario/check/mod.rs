@@ -12,6 +12,7 @@ use super::ids::is_name;
 use super::limits::{ABOUT_BYTES_MAX, MINUTES_MAX, SETTLE_SECONDS_MAX, STALLS_MAX};
 use super::spec::Scenario;
 use super::typed::Wrong;
+use crate::record::marks::Mark;
 
 /// All that is wrong. A scenario of which nothing is wrong can be planned and run.
 pub fn check(scenario: &Scenario) -> Vec<Wrong> {
@@ -78,6 +79,14 @@ fn basics(scenario: &Scenario, found: &mut Found) {
     }
     let settle = u64::from(scenario.settle_seconds);
     found.bound(["settle-seconds"], settle, 1, u64::from(SETTLE_SECONDS_MAX));
+    for (place, name) in scenario.marks.iter().enumerate() {
+        if Mark::named(name).is_none() {
+            let known: Vec<&str> = Mark::ALL.into_iter().map(Mark::name).collect();
+            let name: String = name.chars().take(80).collect();
+            let words = format!("{name:?} is no mark; there are {}", known.join(", "));
+            found.add(["marks", &place.to_string()], words);
+        }
+    }
     // What TOML can write.
     found.bound(["seed"], scenario.seed.unwrap_or(0), 0, i64::MAX.cast_unsigned());
     found.bound(["stalls"], scenario.stalls as u64, 1, STALLS_MAX as u64);

@@ -131,6 +131,7 @@ fn scenario() -> impl Strategy<Value = Scenario> {
             let names: Vec<String> = carriers.keys().cloned().collect();
             let ids = [Id::Sale(1, 4), Id::Sale(1, 5), Id::Stock(2)];
             Scenario {
+                marks: Vec::new(),
                 name: "made-up".to_owned(),
                 about,
                 minutes: 1,
