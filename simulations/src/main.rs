@@ -85,9 +85,10 @@ enum Command {
     Bench(bench::Bench),
 }
 
-#[tokio::main]
-async fn main() -> Exit {
-    match execute(Cli::parse().command).await {
+/// Not inside of a runtime: there tokio's channels yield to it every so often, and in a simulation
+/// time would stand still.
+fn main() -> Exit {
+    match execute(Cli::parse().command) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -96,7 +97,7 @@ async fn main() -> Exit {
     }
 }
 
-async fn execute(command: Command) -> anyhow::Result<()> {
+fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => cli::run::run(&args),
         Command::Sweep(args) => cli::sweep::sweep(&args),
@@ -108,7 +109,12 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         Command::Histories { seeds, json } => protocol::many_histories(seeds, json),
         Command::Market { options, json } => protocol::sell_all(&options, json),
         Command::Escrow { options, json } => protocol::promise(&options, json),
-        Command::Replay(options) => replay::command(options).await,
-        Command::Bench(bench) => bench::command(bench).await,
+        Command::Replay(options) => with_runtime(replay::command(options)),
+        Command::Bench(bench) => with_runtime(bench::command(bench)),
     }
+}
+
+/// Runs what talks to real processes.
+fn with_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(work)
 }

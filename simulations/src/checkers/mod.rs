@@ -3,6 +3,21 @@
 //! A checker looks at disks, glances and tills; it asks no daemon anything, wakes nothing and
 //! changes nothing, so that a run with it and one without it are the same run.
 
+pub mod bounds;
+pub mod chains;
+pub mod conserved;
+pub mod digests;
+pub mod disks;
+pub mod limits;
+pub mod liveness;
+pub mod local_sale;
+pub mod oversold;
+pub mod receipts;
+pub mod storm;
+pub mod survives;
+#[cfg(test)]
+mod testing;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,6 +54,13 @@ pub struct Violation {
     pub text: String,
 }
 
+impl Violation {
+    /// Found now.
+    pub fn new(checker: &'static str, world: &World, text: String) -> Self {
+        Self { at: world.now(), checker, text }
+    }
+}
+
 /// Something that must hold.
 pub trait Checker {
     /// What it is called: a-z and `-`.
@@ -56,6 +78,16 @@ pub trait Checker {
 
 /// All checkers of a plan.
 pub fn all(plan: &Plan) -> Vec<Box<dyn Checker>> {
-    let _ = plan;
-    Vec::new()
+    vec![
+        Box::new(survives::Survives::new(plan)),
+        Box::new(digests::Digests::new(plan)),
+        Box::new(chains::Chains::new(plan)),
+        Box::new(conserved::Conserved::new(plan)),
+        Box::new(oversold::Oversold::new(plan)),
+        Box::new(receipts::Receipts::new(plan)),
+        Box::new(bounds::Bounds::default()),
+        Box::new(storm::Storm::new(plan)),
+        Box::new(local_sale::LocalSale::default()),
+        Box::new(liveness::Liveness::new(plan)),
+    ]
 }

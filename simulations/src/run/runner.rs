@@ -276,6 +276,8 @@ impl<'a> Runner<'a> {
             checker: violation.checker,
             text: violation.text,
         };
+        // Let go of at once: what follows looks at the world as well.
+        let datagrams = self.world.state().datagrams;
         let outcome = Outcome {
             scenario: self.plan.name.clone(),
             seed: self.plan.seed,
@@ -283,7 +285,7 @@ impl<'a> Runner<'a> {
             sim_seconds: sim,
             wall_seconds: wall,
             speed: sim / wall.max(1e-6),
-            datagrams: self.world.state().datagrams,
+            datagrams,
             violations: self.violations.into_iter().map(failed).collect(),
             marks: self.notice.marks,
             healing_ms: healed.map(millis),
