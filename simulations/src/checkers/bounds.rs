@@ -123,7 +123,8 @@ mod tests {
         check(Glance { sessions, ..Glance::default() }, "bytes are in flight to one peer");
         let two_bytes = |at: usize| [(at % 256) as u8, (at / 256) as u8].repeat(16);
         let peer = |at: usize| DeviceId(two_bytes(at).try_into().unwrap());
-        let sessions = (0..=SESSIONS_MAX).map(|at| SessionGlance { peer: peer(at), ..session(0, 0) });
+        let sessions =
+            (0..=SESSIONS_MAX).map(|at| SessionGlance { peer: peer(at), ..session(0, 0) });
         let sessions = sessions.collect();
         check(Glance { sessions, ..Glance::default() }, "2049 sessions are kept");
     }

@@ -60,8 +60,7 @@ impl Chains {
             let Some(log) = log else {
                 return Ok(Some(format!("host {host} knows a fork of no log")));
             };
-            let may_fork =
-                self.may_fork.get_or_insert_with(|| disks::may_fork(&self.plan, world));
+            let may_fork = self.may_fork.get_or_insert_with(|| disks::may_fork(&self.plan, world));
             let rotted = (0..world.hosts())
                 .any(|other| world.device(other) == Some(log.device) && self.rot.has(world, other));
             if !may_fork.contains(&log.device) && !rotted {

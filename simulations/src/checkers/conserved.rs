@@ -123,9 +123,8 @@ impl Conserved {
             )
         };
         let off = books != self.sums;
-        let text = || {
-            format!("the control's books say {}; its facts {}", say(&books), say(&self.sums))
-        };
+        let text =
+            || format!("the control's books say {}; its facts {}", say(&books), say(&self.sums));
         Ok(off.then(text))
     }
 
@@ -201,8 +200,7 @@ fn says(payload: &Payload, request: &Request) -> bool {
             lines.eq(theirs) && (&sale.tenders, &sale.key) == (&asked.tenders, &asked.key)
         }
         (Payload::SaleRefunded(refund), Request::Refund(asked)) => {
-            let plain =
-                |it: &Refund| Refund { receipt: 0, restored: Vec::new(), ..it.clone() };
+            let plain = |it: &Refund| Refund { receipt: 0, restored: Vec::new(), ..it.clone() };
             plain(refund) == plain(asked)
         }
         (Payload::GoodsReceived(goods), Request::Promised(asked, _)) => {

@@ -209,7 +209,8 @@ pub fn apart(world: &World, rot: &Rot) -> Result<Vec<String>, ReadError> {
         }
         let logs: BTreeSet<&Log> = control.0.keys().chain(held.0.keys()).collect();
         let differ = logs.iter().filter(|log| control.leaves(log) != held.leaves(log));
-        let differ: Vec<String> = differ.map(|log| format!("{} {:?}", log.device, log.lane)).collect();
+        let differ: Vec<String> =
+            differ.map(|log| format!("{} {:?}", log.device, log.lane)).collect();
         words.push(format!("host {host} and the control differ in {}", some(&differ)));
     }
     Ok(words)

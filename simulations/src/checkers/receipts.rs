@@ -10,7 +10,7 @@ use engine::event::codec;
 use engine::ids::{DeviceId, EventId, LogId};
 use engine::keys;
 use engine::store::memory::MemoryStore;
-use engine::store::{Read, ReadError};
+use engine::store::{Read, ReadError, Row};
 
 use super::disks::{self, Rot, Stamp, Stamps};
 use super::{Checker, Moment, Violation};
@@ -102,7 +102,7 @@ fn uncovered(
     Ok(None)
 }
 
-fn rows(disk: &dyn Read) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+fn rows(disk: &dyn Read) -> Result<Vec<Row>, ReadError> {
     let first = keys::receipt(&LogId([0; 16]), &DeviceId([0; 32]));
     let (from, to) = keys::prefix(first[..1].to_vec());
     let mut out = Vec::new();

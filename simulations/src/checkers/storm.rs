@@ -81,7 +81,12 @@ impl Storm {
         Self { hosts: hosts.collect(), arrivals: Arrivals::default(), most_permille: 0 }
     }
 
-    fn look_at(&mut self, world: &World, host: usize, sent: u64) -> Result<Option<String>, ReadError> {
+    fn look_at(
+        &mut self,
+        world: &World,
+        host: usize,
+        sent: u64,
+    ) -> Result<Option<String>, ReadError> {
         let mut bytes = 0;
         if let Some(news) = self.arrivals.news(world, host)? {
             for id in &news.events {
