@@ -32,11 +32,8 @@ pub struct RunArgs {
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let scenario = args.scenario.read()?;
     let seed = args.seed.or(scenario.seed).unwrap_or(0);
-    let options = Options {
-        picture: args.html.is_some(),
-        stop_at_first: false,
-        capture: args.pcap.clone(),
-    };
+    let options =
+        Options { picture: args.html.is_some(), stop_at_first: false, capture: args.pcap.clone() };
     let finished = run::run(&scenario, seed, &options)?;
     if let (Some(path), Some(run)) = (&args.html, &finished.run) {
         picture::write(run, path)?;

@@ -327,8 +327,7 @@ impl<'a> Runner<'a> {
         let (mut oversold, mut exposure) = (0, 0);
         for item in books::rights::rights(store.as_ref(), scope(), None, usize::MAX)? {
             let accounts = item.holders.iter().map(|(_, account)| account);
-            let over: i128 =
-                accounts.map(|of| of.spent - of.restored - of.minted).sum();
+            let over: i128 = accounts.map(|of| of.spent - of.restored - of.minted).sum();
             oversold += over.max(0);
             exposure += item.exposure;
         }

@@ -85,10 +85,8 @@ fn failure(scenario: &Scenario, seed: u64) -> Option<(String, Duration, String)>
 /// All that can be left out: stalls before faults before what customers do.
 fn parts(scenario: &Scenario, seed: u64) -> Subset<Part> {
     let stalls = (1..=scenario.stalls).filter(|stall| scenario.is_present(*stall));
-    let (faults, rest): (Vec<Id>, Vec<Id>) = scenario::plan(scenario, seed)
-        .ids()
-        .into_iter()
-        .partition(|id| matches!(id, Id::Fault(_)));
+    let (faults, rest): (Vec<Id>, Vec<Id>) =
+        scenario::plan(scenario, seed).ids().into_iter().partition(|id| matches!(id, Id::Fault(_)));
     let items = |ids: Vec<Id>| ids.into_iter().map(Part::Item).collect();
     let groups = vec![stalls.map(Part::Stall).collect(), items(faults), items(rest)];
     Subset { groups, length: scenario.length() }
@@ -109,10 +107,7 @@ fn without_the_rest(scenario: &Scenario, whole: &Subset<Part>, kept: &Subset<Par
             }
         }
     }
-    let shorter = if kept.length < whole.length {
-        scenario.shortened(kept.length)
-    } else {
-        scenario.clone()
-    };
+    let shorter =
+        if kept.length < whole.length { scenario.shortened(kept.length) } else { scenario.clone() };
     shorter.leaving_out(ids).sending_home(stalls)
 }
