@@ -32,6 +32,8 @@ pub enum Later {
     Again(usize, Key),
     /// A host that was stopped is started.
     Start(usize),
+    /// A stranger throws its next datagram.
+    Throw(usize),
 }
 
 /// Counts of what customers got.

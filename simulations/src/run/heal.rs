@@ -80,6 +80,12 @@ impl Runner<'_> {
         self.plan.items.iter().filter_map(|item| host(&item.what)).collect()
     }
 
+    /// Whether a host must hold what the control holds.
+    fn is_compared(&self, host: usize, rotten: &BTreeSet<usize>) -> bool {
+        let is_ours = self.world.device(host).is_some();
+        is_ours && self.world.is_awake(host) && !rotten.contains(&host)
+    }
+
     /// What keeps hosts from having converged, in words; nothing if they have.
     fn apart(&mut self, rotten: &BTreeSet<usize>) -> anyhow::Result<Vec<String>> {
         let mut words = Vec::new();
@@ -90,7 +96,7 @@ impl Runner<'_> {
             if is_host && !rotten.contains(&host) && !self.world.is_awake(host) {
                 words.push(format!("host {host} does not run"));
             }
-            if rotten.contains(&host) || host == 0 || !self.world.is_awake(host) {
+            if host == 0 || !self.is_compared(host, rotten) {
                 continue;
             }
             let vector = self.vectors.of(&self.world, host)?;
@@ -106,7 +112,7 @@ impl Runner<'_> {
         }
         let stated = views::digests(store.as_ref())?;
         for host in 1..self.plan.machines.len() {
-            if rotten.contains(&host) || !self.world.is_awake(host) {
+            if !self.is_compared(host, rotten) {
                 continue;
             }
             if views::digests(self.world.store(host).as_ref())? != stated {

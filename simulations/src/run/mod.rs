@@ -2,6 +2,8 @@
 //!
 //! - [`Outcome`]: how it went, as numbers. [`runner`] goes through the plan, `heal` ends it.
 //! - [`customers`], [`requests`]: what people do at tills.
+//! - [`strangers`]: what those throw who belong to nobody.
+//! - [`sweep`](mod@sweep), [`shrinking`]: many runs.
 //! - [`views`], [`notice`], [`picture`]: what is seen of it from outside.
 //!
 //! What looks changes nothing: a run that is watched and one that is not have the same trace.
@@ -15,6 +17,7 @@ pub mod picture;
 pub mod requests;
 pub mod runner;
 pub mod shrinking;
+pub mod strangers;
 pub mod sweep;
 #[cfg(test)]
 mod tests;

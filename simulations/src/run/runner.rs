@@ -13,6 +13,7 @@ use super::limits::{LOOK_MAX, LOOK_MIN, WAITING_MAX};
 use super::notice::{Notice, scope};
 use super::outcome::{Failed, Outcome, Passed, Promised, Sales};
 use super::picture::Picture;
+use super::strangers::Strangers;
 use super::views::{self, Vectors};
 use super::{Finished, Options, requests};
 use crate::checkers::{self, Checker, Moment, Violation};
@@ -40,6 +41,7 @@ pub struct Runner<'a> {
     violations: Vec<Violation>,
     measures: BTreeMap<&'static str, i64>,
     notice: Notice,
+    strangers: Strangers,
     picture: Option<Picture>,
     stop_at_first: bool,
     started: Instant,
@@ -79,6 +81,7 @@ impl<'a> Runner<'a> {
             violations: Vec::new(),
             measures: BTreeMap::new(),
             notice: Notice::default(),
+            strangers: Strangers::default(),
             picture,
             stop_at_first: options.stop_at_first,
             started,
@@ -155,13 +158,19 @@ impl<'a> Runner<'a> {
         }
         let mut did = self.next > first;
         while let Some((_, later)) = self.later.take(at) {
-            did = true;
+            did |= !matches!(later, Later::Throw(_));
             match later {
                 Later::Look => {}
                 Later::Again(host, key) => {
                     self.customers.again(&mut self.world, &mut self.later, (host, key));
                 }
                 Later::Start(host) => self.deed(host, &Deed::Start)?,
+                Later::Throw(host) => {
+                    let (world, later) = (&mut self.world, &mut self.later);
+                    if self.strangers.throw(plan, world, later, host) {
+                        self.notice.marks.reach(Mark::Attacked);
+                    }
+                }
             }
         }
         Ok(did)
@@ -184,6 +193,14 @@ impl<'a> Runner<'a> {
             picture.deed(self.world.now(), host, deed);
         }
         self.world.deed(host, deed);
+        match deed {
+            Deed::Attack => {
+                let now = self.world.now();
+                self.strangers.begin(self.plan, now, &mut self.later, host);
+            }
+            Deed::EndAttack => self.strangers.end(host),
+            _ => {}
+        }
         if let Some(picture) = &mut self.picture {
             picture.look(&self.world);
         }

@@ -63,7 +63,8 @@ impl World {
             }
             Deed::LinkOff => self.set_link(host, false),
             Deed::LinkOn => self.set_link(host, true),
-            Deed::Attack | Deed::EndAttack => {}
+            Deed::Attack => self.start(host),
+            Deed::EndAttack => self.stop(host),
         }
     }
 

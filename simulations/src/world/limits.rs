@@ -19,3 +19,10 @@ pub const POLLS_AN_INSTANT_MAX: u64 = 5_000_000;
 pub const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Places of the trace that are kept to find where two runs part.
 pub const TRACE_PLACES_MAX: usize = 65_536;
+
+/// Bytes of a message that a stranger tries: the most that anybody may send.
+pub const BIG_BYTES: usize = transport::limits::MESSAGE_BYTES_MAX;
+/// How long a stranger waits for room before it dials anew.
+pub const BIG_TIME_MAX: Duration = Duration::from_secs(2);
+/// Bytes of a datagram of garbage.
+pub const NOISE_BYTES_MAX: u64 = 1_400;

@@ -75,6 +75,8 @@ pub struct Machine {
     pub seed: [u8; 32],
     /// Whom it dials.
     pub dials: Vec<(usize, Expect)>,
+    /// Whether nobody has granted it anything.
+    pub is_stranger: bool,
     /// The daemon, while it runs.
     pub running: Option<Running>,
 }

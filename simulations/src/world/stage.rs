@@ -18,8 +18,10 @@ use super::draw::{Draw, Purpose};
 use super::drive::Kept;
 use super::env::SimEnv;
 use super::executor::{Executor, Owner};
+use super::hostile::Hostile;
 use super::limits::POLLS_AN_INSTANT_MAX;
 use super::machine::{BootError, Line, Machine};
+use super::stranger;
 use super::tills::{AskId, Outcome, Refused, Tills};
 use super::universe::{Happening, State, Universe};
 use super::watched::Glance;
@@ -78,6 +80,7 @@ pub struct World {
     pub(super) universe: Arc<Universe>,
     pub(super) executor: Executor,
     pub(super) machines: Vec<Option<Machine>>,
+    pub(super) hostiles: BTreeMap<usize, Hostile>,
     pub(super) armed: BTreeMap<usize, Armed>,
     pub(super) images: BTreeMap<(usize, u32), Image>,
     /// Who asks stalls, and what they were told.
@@ -105,6 +108,9 @@ impl World {
             universe,
             executor,
             machines: machines(plan),
+            hostiles: (0..plan.machines.len())
+                .filter_map(|host| Some((host, Hostile::of(plan, host)?)))
+                .collect(),
             armed: BTreeMap::new(),
             images: BTreeMap::new(),
             tills: Tills::default(),
@@ -124,7 +130,8 @@ impl World {
 
     /// The device of a host; none for one that is not part of the market.
     pub fn device(&self, host: usize) -> Option<DeviceId> {
-        self.machines[host].as_ref().map(|machine| machine.setup.key.device())
+        let machine = self.machines[host].as_ref().filter(|machine| !machine.is_stranger);
+        machine.map(|machine| machine.setup.key.device())
     }
 
     /// Whether a daemon runs there and its machine is awake.
@@ -291,6 +298,9 @@ fn machines(plan: &Plan) -> Vec<Option<Machine>> {
     };
     let expect = |host: usize| origin(host).map(|at| Expect::Device(setups[at].key.device()));
     let machine = |host: usize| {
+        if let scenario::Machine::Hostile { to, sends, .. } = &plan.machines[host] {
+            return stranger::machine(host, setups.get(1)?, *sends, to, expect);
+        }
         let origin = origin(host)?;
         let mut dials = Vec::new();
         if origin > 0 {
@@ -299,7 +309,7 @@ fn machines(plan: &Plan) -> Vec<Option<Machine>> {
         let peers = plan.dials.iter().filter(|(from, _)| *from == host);
         dials.extend(peers.filter_map(|(_, to)| Some((*to, expect(*to)?))));
         let seed = if origin == 0 { CONTROL_SEED } else { Tenant::stall_seed(origin) };
-        Some(Machine { setup: setups[origin].clone(), seed, dials, running: None })
+        Some(Machine { setup: setups[origin].clone(), seed, dials, is_stranger: false, running: None })
     };
     (0..plan.machines.len()).map(machine).collect()
 }
