@@ -28,11 +28,11 @@ pub const WAITING_A_PAIR_MAX: usize = 16 * 1024;
 
 /// How often a byte that somebody lacks may be sent: headers, acknowledgements and receipts
 /// included, and what a path that dies takes with it.
-pub const SENT_A_BYTE: u64 = 6;
+pub const SENT_A_BYTE: u64 = 2;
 /// Bytes that an event costs beside its own: heads, what is announced of it, its receipts.
 pub const EVENT_EXTRA_BYTES: u64 = 400;
 /// Bytes a second for each peer: pings, probes of paths, handshakes of one who is not there.
-pub const IDLE_RATE_BYTES: u64 = 4 * 1024;
+pub const IDLE_RATE_BYTES: u64 = 2 * 1024;
 /// Bytes that may be sent at once for each peer whatever is missing: a handshake, a full
 /// statement, and a window of segments that is sent again.
 pub const BURST_BYTES: u64 = 256 * 1024;

@@ -16,7 +16,7 @@ pub mod receipts;
 pub mod storm;
 pub mod survives;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

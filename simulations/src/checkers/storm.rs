@@ -185,7 +185,7 @@ mod tests {
             testing::sell(&mut world, 1, 1);
             assert_eq!(testing::look(&mut checker, &mut world, Moment::Tick), None);
         }
-        assert!((1..600).contains(&checker.most_permille), "{}", checker.most_permille);
+        assert!((1..800).contains(&checker.most_permille), "{}", checker.most_permille);
     }
 
     #[test]

@@ -47,10 +47,11 @@ pub fn plan_with(stalls: usize, host: usize, deed: Deed) -> Plan {
     Plan { items, ..plan(stalls) }
 }
 
-/// Its world, in which everybody has started.
+/// Its world, in which everybody of the market has started.
 pub fn world(plan: &Plan) -> World {
     let mut world = World::new(plan, &BTreeMap::new(), Options::default()).unwrap();
-    (0..plan.machines.len()).for_each(|host| world.start(host));
+    let ours = (0..plan.machines.len()).filter(|host| world.device(*host).is_some());
+    ours.collect::<Vec<_>>().into_iter().for_each(|host| world.start(host));
     world
 }
 

@@ -63,8 +63,11 @@ impl World {
             }
             Deed::LinkOff => self.set_link(host, false),
             Deed::LinkOn => self.set_link(host, true),
-            Deed::Attack => self.start(host),
-            Deed::EndAttack => self.stop(host),
+            Deed::Attack => {
+                self.start(host);
+                self.attack(host);
+            }
+            Deed::EndAttack => self.crash(host, Kept::Nothing),
         }
     }
 
