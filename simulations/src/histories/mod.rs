@@ -5,7 +5,7 @@
 //! cores; this one runs the replica alone, with every kind of event, honest and lying, and compares
 //! its books with `crate::reference` at every commit.
 
-mod books;
+pub(crate) mod books;
 mod checks;
 mod conserved;
 mod deeds;

@@ -11,6 +11,9 @@ use super::host::Setup;
 /// Milliseconds since 1970 at which simulations begin: 2026-01-01T00:00Z.
 pub const START_MS: u64 = 1_767_225_600_000;
 
+/// The seed of the control's key.
+pub const CONTROL_SEED: [u8; 32] = [2; 32];
+
 /// A tenant with one control.
 pub struct Tenant {
     root: Keypair,
@@ -19,7 +22,7 @@ pub struct Tenant {
 
 impl Default for Tenant {
     fn default() -> Self {
-        Self { root: Keypair::from_seed(&[1; 32]), control: Keypair::from_seed(&[2; 32]) }
+        Self { root: Keypair::from_seed(&[1; 32]), control: Keypair::from_seed(&CONTROL_SEED) }
     }
 }
 
@@ -31,9 +34,14 @@ impl Tenant {
 
     /// The key of stall `index`.
     pub fn stall(index: usize) -> Keypair {
+        Keypair::from_seed(&Self::stall_seed(index))
+    }
+
+    /// The seed of it.
+    pub fn stall_seed(index: usize) -> [u8; 32] {
         let mut seed = [3; 32];
         seed[..8].copy_from_slice(&(index as u64).to_le_bytes());
-        Keypair::from_seed(&seed)
+        seed
     }
 
     /// The tenant's id.

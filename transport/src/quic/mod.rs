@@ -32,7 +32,9 @@ pub use endpoint::{AcceptError, ConnectError, Endpoint, Incoming, OpenError};
 pub use frame::TooLong;
 pub use identity::{Expect, Identity, WrongSeed, pin_of};
 pub use link::{Link, LinkSender, LinkStats, SendError};
-pub use quinn::{AsyncUdpSocket, Runtime};
+// What an `Env` of its own implements.
+pub use quinn::udp::{RecvMeta, Transmit};
+pub use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, UdpPoller};
 pub use receive::{Inbound, LinkReceiver};
 
 /// quinn's timers and sockets on the tokio runtime of the caller.
