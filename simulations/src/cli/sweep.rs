@@ -57,7 +57,7 @@ fn in_words(name: &str, sum: &Sum) {
         sum.slowest_healing_ms,
         sum.sim_seconds,
         sum.wall_seconds,
-        sum.sim_seconds / sum.wall_seconds.max(1e-6),
+        sum.speed(),
         sum.datagrams
     );
     let marks: Vec<String> = sum.marks.iter().map(|(name, n)| format!("{name} {n}")).collect();
@@ -76,7 +76,7 @@ fn in_json(name: &str, sum: &Sum, unreached: &[String]) -> serde_json::Value {
         "slowest_healing_ms": sum.slowest_healing_ms,
         "sim_seconds": sum.sim_seconds,
         "wall_seconds": sum.wall_seconds,
-        "speed": sum.sim_seconds / sum.wall_seconds.max(1e-6),
+        "speed": sum.speed(),
         "datagrams": sum.datagrams,
         "marks": sum.marks,
         "unreached": unreached,

@@ -167,8 +167,8 @@ mod tests {
         check("1\n86400001\n", Err(TraceError::TooLate { line: 2, found: 86_400_001 }));
         let endless = "9".repeat(400);
         check(&endless, Err(TraceError::TooLate { line: 1, found: u64::MAX }));
-        let long_word = "é".repeat(400);
-        check(&long_word, Err(no_number(1, &"é".repeat(16))));
+        let long_word = "\u{e9}".repeat(400);
+        check(&long_word, Err(no_number(1, &"\u{e9}".repeat(16))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Options, Outcome};
 use crate::record::marks::Marks;
@@ -57,13 +57,20 @@ impl Sum {
         missing.cloned().collect()
     }
 
+    /// Simulated over real time.
+    pub fn speed(&self) -> f64 {
+        let [sim, wall] = [self.sim_seconds, self.wall_seconds].map(Duration::from_secs_f64);
+        sim.div_duration_f64(wall.max(Duration::from_micros(1)))
+    }
+
     fn add(&mut self, seed: Seed) {
         self.seeds += 1;
         if let Ok(outcome) = &seed.outcome {
             self.marks.add(&outcome.marks);
             self.slowest_healing_ms =
                 self.slowest_healing_ms.max(outcome.healing_ms.unwrap_or_default());
-            self.sim_seconds += outcome.sim_seconds;
+            let [sum, more] = [self.sim_seconds, outcome.sim_seconds].map(Duration::from_secs_f64);
+            self.sim_seconds = (sum + more).as_secs_f64();
             self.datagrams += outcome.datagrams;
         }
         if seed.failure().is_some() {

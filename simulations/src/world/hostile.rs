@@ -2,8 +2,8 @@
 //! others may say, in messages and stripes.
 //!
 //! Its key is its own. It knows what anybody could have overheard: the charter and a stall's grant.
-//! It never reads what it is told, and dials again whenever it is shown the door. Datagrams that are
-//! no QUIC at all are thrown by others, see [`super::stranger`].
+//! It never reads what it is told, and dials again whenever it is shown the door. Datagrams that
+//! are no QUIC at all are thrown by others, see [`super::stranger`].
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -24,6 +24,6 @@ pub const TRACE_PLACES_MAX: usize = 65_536;
 pub const BIG_BYTES: usize = transport::limits::MESSAGE_BYTES_MAX;
 /// How long a stranger waits for room before it dials anew.
 pub const BIG_TIME_MAX: Duration = Duration::from_secs(2);
-/// Between two things that a stranger sends one host over QUIC, at the least: a host that closes its
-/// link each time makes it dial anew.
+/// Between two things that a stranger sends one host over QUIC, at the least: a host that closes
+/// its link each time makes it dial anew.
 pub const HOSTILE_EVERY_MIN: Duration = Duration::from_millis(200);
