@@ -2,8 +2,8 @@
 //!
 //! The format is pcapng (draft-ietf-opsawg-pcapng): one section; an interface block with a name
 //! for each link; a packet block for each datagram, with nanoseconds; link type IPV4, so a packet
-//! begins with its IPv4 header (RFC 791), then UDP (RFC 768), both with checksums. What a link did to a
-//! payload is written as it is, and the checksum with it. It writes only, and reads no clock.
+//! begins with its IPv4 header (RFC 791), then UDP (RFC 768), both with checksums. What a link did
+//! to a payload is written as it is, and the checksum with it. It writes only, and reads no clock.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
