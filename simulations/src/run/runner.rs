@@ -287,7 +287,7 @@ impl<'a> Runner<'a> {
         self.world.end_capture()?;
         let sales = self.sales()?;
         let promised = self.promised()?;
-        let (wall, sim) = (self.started.elapsed().as_secs_f64(), now.as_secs_f64());
+        let wall = self.started.elapsed();
         let failed = |violation: Violation| Failed {
             at_ms: millis(violation.at),
             checker: violation.checker,
@@ -299,9 +299,9 @@ impl<'a> Runner<'a> {
             scenario: self.plan.name.clone(),
             seed: self.plan.seed,
             trace_hash: trace.hash,
-            sim_seconds: sim,
-            wall_seconds: wall,
-            speed: sim / wall.max(1e-6),
+            sim_seconds: now.as_secs_f64(),
+            wall_seconds: wall.as_secs_f64(),
+            speed: speed(now, wall),
             datagrams,
             violations: self.violations.into_iter().map(failed).collect(),
             marks: self.notice.marks,
@@ -381,6 +381,11 @@ fn passed(world: &World) -> Passed {
         out.dropped += up.dropped() + down.dropped();
     }
     out
+}
+
+/// Virtual over real time, rounded down.
+pub(super) fn speed(sim: Duration, wall: Duration) -> u64 {
+    u64::try_from(sim.as_nanos() / wall.as_nanos().max(1)).unwrap_or(u64::MAX)
 }
 
 /// Whole milliseconds.

@@ -22,13 +22,7 @@ pub struct Strangers(BTreeMap<usize, Draw>);
 
 impl Strangers {
     /// One begins.
-    pub fn begin(
-        &mut self,
-        plan: &Plan,
-        now: Duration,
-        later: &mut Agenda<Later>,
-        host: usize,
-    ) {
+    pub fn begin(&mut self, plan: &Plan, now: Duration, later: &mut Agenda<Later>, host: usize) {
         let draw = Draw::new(plan.seed, STREAM ^ host as u64);
         if self.0.insert(host, draw).is_none() {
             later.put(now, Later::Throw(host));

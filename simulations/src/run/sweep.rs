@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Options, Outcome};
 use crate::record::marks::Marks;
@@ -42,15 +42,20 @@ pub struct Sum {
     pub marks: Marks,
     /// The longest that one took to converge, in virtual milliseconds.
     pub slowest_healing_ms: u64,
-    /// Virtual seconds of all of them.
-    pub sim_seconds: f64,
-    /// Real seconds.
-    pub wall_seconds: f64,
+    /// Virtual time of all of them.
+    pub sim: Duration,
+    /// Real time.
+    pub wall: Duration,
     /// Datagrams of all of them.
     pub datagrams: u64,
 }
 
 impl Sum {
+    /// Virtual over real time, rounded down.
+    pub fn speed(&self) -> u64 {
+        super::runner::speed(self.sim, self.wall)
+    }
+
     /// The marks that the scenario names and no seed reached.
     pub fn unreached(&self, scenario: &Scenario) -> Vec<String> {
         let missing = scenario.marks.iter().filter(|name| self.marks.times(name) == 0);
@@ -63,7 +68,7 @@ impl Sum {
             self.marks.add(&outcome.marks);
             self.slowest_healing_ms =
                 self.slowest_healing_ms.max(outcome.healing_ms.unwrap_or_default());
-            self.sim_seconds += outcome.sim_seconds;
+            self.sim += Duration::from_secs_f64(outcome.sim_seconds);
             self.datagrams += outcome.datagrams;
         }
         if seed.failure().is_some() {
@@ -107,6 +112,6 @@ pub fn sweep(
         }
     });
     sum.failed.sort_by_key(|seed| seed.seed);
-    sum.wall_seconds = began.elapsed().as_secs_f64();
+    sum.wall = began.elapsed();
     sum
 }

@@ -309,7 +309,13 @@ fn machines(plan: &Plan) -> Vec<Option<Machine>> {
         let peers = plan.dials.iter().filter(|(from, _)| *from == host);
         dials.extend(peers.filter_map(|(_, to)| Some((*to, expect(*to)?))));
         let seed = if origin == 0 { CONTROL_SEED } else { Tenant::stall_seed(origin) };
-        Some(Machine { setup: setups[origin].clone(), seed, dials, is_stranger: false, running: None })
+        Some(Machine {
+            setup: setups[origin].clone(),
+            seed,
+            dials,
+            is_stranger: false,
+            running: None,
+        })
     };
     (0..plan.machines.len()).map(machine).collect()
 }
