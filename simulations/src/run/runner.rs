@@ -324,7 +324,7 @@ impl<'a> Runner<'a> {
             lost += u64::from(!views::holds(store.as_ref(), &fact.id)?);
         }
         let books = books::summary(store.as_ref(), scope())?;
-        let at_control: i128 = books.values().map(|sums| sums.amount).sum();
+        let at_control: i128 = books.values().map(|sums| sums.amount - sums.refunded).sum();
         Ok(Sales {
             asked: counts.asked,
             acknowledged: counts.sold,
