@@ -51,12 +51,12 @@ pub fn sweep(args: &SweepArgs) -> anyhow::Result<()> {
 fn in_words(name: &str, sum: &Sum) {
     println!(
         "{name}: {} seeds, {} failed; slowest convergence {} ms; {:.0} virtual seconds in {:.1} \
-         s, {:.0} x; {} datagrams",
+         s, {} x; {} datagrams",
         sum.seeds,
         sum.failed.len(),
         sum.slowest_healing_ms,
-        sum.sim_seconds,
-        sum.wall_seconds,
+        sum.sim.as_secs_f64(),
+        sum.wall.as_secs_f64(),
         sum.speed(),
         sum.datagrams
     );
@@ -74,8 +74,8 @@ fn in_json(name: &str, sum: &Sum, unreached: &[String]) -> serde_json::Value {
         "seeds": sum.seeds,
         "failed": sum.failed.iter().map(failed).collect::<Vec<_>>(),
         "slowest_healing_ms": sum.slowest_healing_ms,
-        "sim_seconds": sum.sim_seconds,
-        "wall_seconds": sum.wall_seconds,
+        "sim_seconds": sum.sim.as_secs_f64(),
+        "wall_seconds": sum.wall.as_secs_f64(),
         "speed": sum.speed(),
         "datagrams": sum.datagrams,
         "marks": sum.marks,

@@ -19,8 +19,8 @@ pub struct Outcome {
     pub sim_seconds: f64,
     /// Real seconds.
     pub wall_seconds: f64,
-    /// Virtual over real seconds.
-    pub speed: f64,
+    /// Virtual over real seconds, rounded down.
+    pub speed: u64,
     /// Datagrams that left a socket.
     pub datagrams: u64,
     /// What did not hold; nothing in a good run.
@@ -144,7 +144,7 @@ impl Outcome {
                 None => format!("not converged; {} forks", self.forks),
             },
             format!(
-                "{:.0} s in {:.2} s: {:.0} x; {} datagrams, {} bytes; trace {}",
+                "{:.0} s in {:.2} s: {} x; {} datagrams, {} bytes; trace {}",
                 self.sim_seconds,
                 self.wall_seconds,
                 self.speed,

@@ -209,7 +209,7 @@ fn sums(world: &World, counts: &Counts) -> Result<Sums, ReadError> {
         Ok((
             stock.iter().map(|item| item.held.on_hand).sum(),
             holders.map(|(_, account)| account.balance()).sum(),
-            money.values().map(|sums| sums.amount).sum(),
+            money.values().map(|sums| sums.amount - sums.refunded).sum(),
         ))
     };
     match read() {

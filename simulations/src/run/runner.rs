@@ -287,7 +287,7 @@ impl<'a> Runner<'a> {
         self.world.end_capture()?;
         let sales = self.sales()?;
         let promised = self.promised()?;
-        let wall = self.started.elapsed().max(Duration::from_micros(1));
+        let wall = self.started.elapsed();
         let failed = |violation: Violation| Failed {
             at_ms: millis(violation.at),
             checker: violation.checker,
@@ -301,7 +301,7 @@ impl<'a> Runner<'a> {
             trace_hash: trace.hash,
             sim_seconds: now.as_secs_f64(),
             wall_seconds: wall.as_secs_f64(),
-            speed: now.div_duration_f64(wall),
+            speed: speed(now, wall),
             datagrams,
             violations: self.violations.into_iter().map(failed).collect(),
             marks: self.notice.marks,
@@ -324,7 +324,7 @@ impl<'a> Runner<'a> {
             lost += u64::from(!views::holds(store.as_ref(), &fact.id)?);
         }
         let books = books::summary(store.as_ref(), scope())?;
-        let at_control: i128 = books.values().map(|sums| sums.amount).sum();
+        let at_control: i128 = books.values().map(|sums| sums.amount - sums.refunded).sum();
         Ok(Sales {
             asked: counts.asked,
             acknowledged: counts.sold,
@@ -381,6 +381,11 @@ fn passed(world: &World) -> Passed {
         out.dropped += up.dropped() + down.dropped();
     }
     out
+}
+
+/// Virtual over real time, rounded down.
+pub(super) fn speed(sim: Duration, wall: Duration) -> u64 {
+    u64::try_from(sim.as_nanos() / wall.as_nanos().max(1)).unwrap_or(u64::MAX)
 }
 
 /// Whole milliseconds.

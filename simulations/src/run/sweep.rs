@@ -42,25 +42,24 @@ pub struct Sum {
     pub marks: Marks,
     /// The longest that one took to converge, in virtual milliseconds.
     pub slowest_healing_ms: u64,
-    /// Virtual seconds of all of them.
-    pub sim_seconds: f64,
-    /// Real seconds.
-    pub wall_seconds: f64,
+    /// Virtual time of all of them.
+    pub sim: Duration,
+    /// Real time.
+    pub wall: Duration,
     /// Datagrams of all of them.
     pub datagrams: u64,
 }
 
 impl Sum {
+    /// Virtual over real time, rounded down.
+    pub fn speed(&self) -> u64 {
+        super::runner::speed(self.sim, self.wall)
+    }
+
     /// The marks that the scenario names and no seed reached.
     pub fn unreached(&self, scenario: &Scenario) -> Vec<String> {
         let missing = scenario.marks.iter().filter(|name| self.marks.times(name) == 0);
         missing.cloned().collect()
-    }
-
-    /// Simulated over real time.
-    pub fn speed(&self) -> f64 {
-        let [sim, wall] = [self.sim_seconds, self.wall_seconds].map(Duration::from_secs_f64);
-        sim.div_duration_f64(wall.max(Duration::from_micros(1)))
     }
 
     fn add(&mut self, seed: Seed) {
@@ -69,8 +68,7 @@ impl Sum {
             self.marks.add(&outcome.marks);
             self.slowest_healing_ms =
                 self.slowest_healing_ms.max(outcome.healing_ms.unwrap_or_default());
-            let [sum, more] = [self.sim_seconds, outcome.sim_seconds].map(Duration::from_secs_f64);
-            self.sim_seconds = (sum + more).as_secs_f64();
+            self.sim += Duration::from_secs_f64(outcome.sim_seconds);
             self.datagrams += outcome.datagrams;
         }
         if seed.failure().is_some() {
@@ -114,6 +112,6 @@ pub fn sweep(
         }
     });
     sum.failed.sort_by_key(|seed| seed.seed);
-    sum.wall_seconds = began.elapsed().as_secs_f64();
+    sum.wall = began.elapsed();
     sum
 }

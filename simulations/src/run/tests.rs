@@ -72,6 +72,7 @@ fn a_quiet_venue_sells_to_everybody() {
     assert!(sales.asked > 20 && sales.refunds > 0, "{sales:?}");
     assert_eq!((sales.acknowledged, sales.refused, sales.lost), (sales.asked, 0, 0));
     assert_eq!(sales.unanswered, 0);
+    assert_eq!(sales.money, sales.money_at_control);
     assert!(outcome.network.bytes_sent > 0 && outcome.datagrams > 0);
 }
 

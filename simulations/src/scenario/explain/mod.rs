@@ -20,6 +20,9 @@ pub fn explain(scenario: &Scenario) -> String {
     if let Some(seed) = scenario.seed {
         lines.push(format!("Written to show what happens under seed {seed}."));
     }
+    if !scenario.marks.is_empty() {
+        lines.push(format!("A sweep must reach: {}.", scenario.marks.join(", ")));
+    }
     let left_out = Vec::from(scenario.without.clone());
     if !left_out.is_empty() {
         lines.push(format!("Left out, in {} entries: {}.", left_out.len(), some(&left_out)));
