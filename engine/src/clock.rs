@@ -8,6 +8,9 @@ use crate::limits::CLOCK_PULL_MS_MAX;
 
 const COUNTER_BITS: u32 = 16;
 
+/// Milliseconds of a day.
+pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// A timestamp: `milliseconds since 1970, 48 bits | counter, 16 bits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Hlc(pub u64);

@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 
 use super::{Refusal, Rules, currency, key, needs, optional_text};
+use crate::clock::DAY_MS;
 use crate::event::sale::cash as cash_of;
 use crate::event::{
     CashMoved, DayClosed, Event, Payload, ReceiptReprinted, ShiftClosed, ShiftOpened,
@@ -17,8 +18,6 @@ use crate::projections::{self, Books, Projection, days, receipts};
 use crate::replica::Replica;
 use crate::store::ReadError;
 
-/// Milliseconds of a day.
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// How far local time is ahead of UTC, at most.
 const EAST_MS_MAX: u64 = 14 * 60 * 60 * 1000;
 

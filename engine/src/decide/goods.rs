@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Refusal, count, key, needs, optional_text, quantity, text};
+use crate::clock::DAY_MS;
 use crate::event::sale::{Key, Sale};
 use crate::event::{
     GoodsDispatched, GoodsLine, GoodsReceived, GoodsReserved, GoodsReturned, GoodsSpoiled,
@@ -94,7 +95,7 @@ pub fn reserved(
     if !(1..=RESERVATION_MS_MAX).contains(&left) {
         return Err(Refusal::BadTime(format!(
             "until must be later than now, by {} days at most",
-            RESERVATION_MS_MAX / (24 * 60 * 60 * 1000)
+            RESERVATION_MS_MAX / DAY_MS.cast_signed()
         )));
     }
     needs(replica, Projection::Stock)?;

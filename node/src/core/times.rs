@@ -1,6 +1,7 @@
 //! Times that a till leaves to the stall. Values that no till can write stand for them; the stall's
 //! clock fills them in when the fact is first stated, and whoever asks again takes that time over.
 
+use engine::clock;
 use engine::event::Payload;
 use transport::env::Now;
 
@@ -13,7 +14,7 @@ pub const STALL_TIME: i64 = i64::MIN;
 /// The day of the stall's own time in UTC, in days since 1970. No date is so far back.
 pub const STALL_DAY: i32 = i32::MIN;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const DAY_MS: i64 = clock::DAY_MS.cast_signed();
 
 impl Request {
     /// Fills in the stall's time.
