@@ -5,6 +5,8 @@
 //! later by (clock, event id). Of the last [`SWITCHES_TRIED_MAX`] statements those whose bundle is
 //! not whole here are passed over.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
 
 use crate::event::prices::BundlePrice;
@@ -79,34 +81,65 @@ pub fn next_switch(
 }
 
 /// What a bundle asks for an item, in minor units per 1000; `None` when it has no price for it or
-/// is not whole here.
+/// is not whole here. Who asks for many keeps a [`PriceList`].
 pub fn price(
     store: &dyn Read,
     scope: Scope,
     bundle: &Hash,
     sku: &str,
 ) -> Result<Option<i64>, ReadError> {
-    let Some(place) = bundles::whole(store, scope, bundle)? else { return Ok(None) };
-    let part = part_of(store, scope, &place, sku)?;
-    let prices = bundles::read_piece(store.get(&bundles::piece_key(scope, &place, part))?)?;
-    let found = prices.binary_search_by(|price| price.sku.as_str().cmp(sku));
-    Ok(found.ok().map(|at| prices[at].price))
+    let list = PriceList::open(store, scope, bundle)?;
+    list.map_or(Ok(None), |mut list| list.price(sku))
 }
 
-/// The piece that an item would be in: the last one that does not begin after it.
-fn part_of(store: &dyn Read, scope: Scope, place: &Place, sku: &str) -> Result<u16, ReadError> {
-    let (mut low, mut high) = (0, place.parts);
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        let row = store.get(&bundles::piece_key(scope, place, middle))?;
-        let first = bundles::read_piece(row)?.into_iter().next();
-        if first.is_some_and(|first| first.sku.as_str() <= sku) {
-            low = middle;
-        } else {
-            high = middle;
-        }
+/// A bundle that is looked into again and again: each of its pieces is read once, at most.
+pub struct PriceList<'a> {
+    store: &'a dyn Read,
+    scope: Scope,
+    place: Place,
+    pieces: BTreeMap<u16, Vec<BundlePrice>>,
+}
+
+impl<'a> PriceList<'a> {
+    /// The list of a bundle; `None` when it is not whole here.
+    pub fn open(
+        store: &'a dyn Read,
+        scope: Scope,
+        bundle: &Hash,
+    ) -> Result<Option<Self>, ReadError> {
+        let place = bundles::whole(store, scope, bundle)?;
+        Ok(place.map(|place| Self { store, scope, place, pieces: BTreeMap::new() }))
     }
-    Ok(low)
+
+    /// What it asks for an item, in minor units per 1000; `None` when it has no price for it.
+    pub fn price(&mut self, sku: &str) -> Result<Option<i64>, ReadError> {
+        let part = self.part_of(sku)?;
+        let prices = self.piece(part)?;
+        let found = prices.binary_search_by(|price| price.sku.as_str().cmp(sku));
+        Ok(found.ok().map(|at| prices[at].price))
+    }
+
+    /// The piece that an item would be in: the last one that does not begin after it.
+    fn part_of(&mut self, sku: &str) -> Result<u16, ReadError> {
+        let (mut low, mut high) = (0, self.place.parts);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if self.piece(middle)?.first().is_some_and(|first| first.sku.as_str() <= sku) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    fn piece(&mut self, part: u16) -> Result<&[BundlePrice], ReadError> {
+        let key = bundles::piece_key(self.scope, &self.place, part);
+        Ok(match self.pieces.entry(part) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(place) => place.insert(bundles::read_piece(self.store.get(&key)?)?),
+        })
+    }
 }
 
 /// The prices of a bundle by SKU, those after `after`, at most `limit`; `None` when it is not whole
@@ -118,16 +151,17 @@ pub fn prices(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Option<Vec<BundlePrice>>, ReadError> {
-    let Some(place) = bundles::whole(store, scope, bundle)? else { return Ok(None) };
-    let first = after.map_or(Ok(0), |after| part_of(store, scope, &place, after))?;
+    let Some(mut list) = PriceList::open(store, scope, bundle)? else { return Ok(None) };
+    let first = after.map_or(Ok(0), |after| list.part_of(after))?;
     let mut out = Vec::new();
-    for part in first..place.parts {
+    for part in first..list.place.parts {
         if out.len() >= limit {
             break;
         }
-        let prices = bundles::read_piece(store.get(&bundles::piece_key(scope, &place, part))?)?;
-        let follows = |price: &BundlePrice| after.is_none_or(|after| price.sku.as_str() > after);
-        out.extend(prices.into_iter().filter(follows).take(limit - out.len()));
+        let follows = |price: &&BundlePrice| after.is_none_or(|after| price.sku.as_str() > after);
+        out.extend(list.piece(part)?.iter().filter(follows).take(limit - out.len()).cloned());
+        // A page goes through each piece once.
+        list.pieces.clear();
     }
     Ok(Some(out))
 }

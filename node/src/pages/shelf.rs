@@ -111,8 +111,10 @@ fn reprice(
         return Ok(());
     }
     let Some(switch) = bundles::in_force(store, scope, now_ms)? else { return Ok(()) };
+    let list = bundles::PriceList::open(store, scope, &switch.bundle)?;
+    let Some(mut list) = list else { return Ok(()) };
     for button in buttons {
-        if let Some(price) = bundles::price(store, scope, &switch.bundle, &button.sku)? {
+        if let Some(price) = list.price(&button.sku)? {
             (button.price, button.bundle) = (Some(price), Some(switch.bundle));
         }
     }
