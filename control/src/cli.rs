@@ -6,7 +6,6 @@ mod prices;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
-use serde::Serialize;
 use serde_json::{Value, json};
 use shell::Exit;
 use shell::arguments::{GoodsLine, goods_line};
@@ -16,6 +15,7 @@ use shell::env::RealEnv;
 use shell::findings::FindingsCommand;
 
 use shell::rights::RightsPage;
+use shell::show::show;
 
 use crate::config::{self, Flags};
 use crate::{daemon, found};
@@ -153,7 +153,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
                 founded.tenant
             );
             let body = json!({ "tenant": founded.tenant.to_string(), "root_key": root });
-            show(cli, &body, &words);
+            show(cli.json, &body, &words);
         }
         Command::Run { config: file, flags } => {
             return run_daemon(data, file.as_deref(), flags).await;
@@ -169,16 +169,16 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
                 body["minutes"] = json!(minutes);
             }
             let answer: Value = Client::open(data)?.post("/v1/invites", &body).await?;
-            show(cli, &answer, answer["token"].as_str().unwrap_or_default());
+            show(cli.json, &answer, answer["token"].as_str().unwrap_or_default());
         }
         Command::Revoke { device } => {
             let body = json!({ "device": device });
             let answer: Value = Client::open(data)?.post("/v1/revocations", &body).await?;
-            show(cli, &answer, &format!("revoked {device}"));
+            show(cli.json, &answer, &format!("revoked {device}"));
         }
         Command::Catalogue(command) => {
             let (answer, words) = catalogue::run(&Client::open(data)?, command).await?;
-            show(cli, &answer, &words);
+            show(cli.json, &answer, &words);
         }
         Command::Season { name, winners, merchant } => {
             let mut body = json!({ "name": name, "winners": winners });
@@ -186,25 +186,25 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
                 body["merchant"] = json!(merchant);
             }
             let answer: Value = Client::open(data)?.post("/v1/catalogue/seasons", &body).await?;
-            show(cli, &answer, &format!("season {} has begun", answer["season"]));
+            show(cli.json, &answer, &format!("season {} has begun", answer["season"]));
         }
         Command::Prices(command) => prices::run(cli, command).await?,
         Command::Forfeit { device, to, lines } => forfeit(cli, device, to, lines).await?,
         Command::Rights => {
             let page = RightsPage::whole(&Client::open(data)?, None).await?;
-            show(cli, &page, &page.in_words());
+            show(cli.json, &page, &page.in_words());
         }
         Command::Status => {
             let status: Value = Client::open(data)?.get("/v1/status").await?;
-            show(cli, &status, &in_words(&status));
+            show(cli.json, &status, &in_words(&status));
         }
         Command::Page => {
             let url = Client::open(data)?.url("/");
-            show(cli, &json!({ "url": url }), &url);
+            show(cli.json, &json!({ "url": url }), &url);
         }
         Command::Findings(command) => {
             let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
-            show(cli, &answer, &words);
+            show(cli.json, &answer, &words);
         }
         Command::Verify => return verify_logs(cli).await,
         Command::Export => export(data).await?,
@@ -219,7 +219,7 @@ async fn forfeit(cli: &Cli, device: &str, to: &str, lines: &[GoodsLine]) -> anyh
     }
     let answer: Value = Client::open(&cli.data)?.post("/v1/rights/forfeits", &body).await?;
     let count = answer["forfeited"].as_array().map_or(0, Vec::len);
-    show(cli, &answer, &format!("forfeited {count} lines of {device} to {to}"));
+    show(cli.json, &answer, &format!("forfeited {count} lines of {device} to {to}"));
     Ok(())
 }
 
@@ -256,7 +256,7 @@ async fn export(data: &Path) -> anyhow::Result<()> {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    show(cli, &report, &shell::read::report_words(&report));
+    show(cli.json, &report, &shell::read::report_words(&report));
     Ok(if report.ok { Exit::Ok } else { Exit::Data })
 }
 
@@ -290,14 +290,4 @@ fn in_words(status: &Value) -> String {
         ));
     }
     out
-}
-
-/// Prints an answer. It goes to text directly: `Value` cannot hold every sum.
-fn show(cli: &Cli, answer: &impl Serialize, words: &str) {
-    if cli.json {
-        let json = serde_json::to_string(answer);
-        println!("{}", json.expect("invariant: an answer is plain data"));
-    } else {
-        println!("{words}");
-    }
 }

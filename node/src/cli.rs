@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
-use serde::Serialize;
 use serde_json::{Value, json};
 use shell::Exit;
 use shell::catalogue::command::{self as catalogue, CatalogueCommand};
@@ -21,6 +20,7 @@ use shell::findings::FindingsCommand;
 use shell::lan::TillApi;
 use shell::read::{ItemStock, StockPage};
 use shell::rights::RightsPage;
+use shell::show::show;
 
 use crate::api::dto::StatusBody;
 use crate::config::{self, Flags};
@@ -215,54 +215,54 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let env = RealEnv::new()?;
             let joined = join::join(&env, data, token, control.as_deref()).await?;
             let words = format!("joined tenant {}", joined.tenant);
-            show(cli, &json!({ "tenant": joined.tenant.to_string() }), &words);
+            show(cli.json, &json!({ "tenant": joined.tenant.to_string() }), &words);
         }
         Command::Run { config: file, flags } => {
             return run_daemon(data, file.as_deref(), flags).await;
         }
         Command::Status => {
             let status: StatusBody = Client::open(data)?.get("/v1/status").await?;
-            show(cli, &status, status.in_words().trim_end());
+            show(cli.json, &status, status.in_words().trim_end());
         }
         Command::Page => {
             let url = Client::open(data)?.url("/");
-            show(cli, &json!({ "url": url }), &url);
+            show(cli.json, &json!({ "url": url }), &url);
         }
         Command::Sell(sell) => sell::run(cli, sell).await?,
         Command::Stock { sku } => stock(cli, sku.as_deref()).await?,
         Command::Catalogue(command) => {
             let (answer, words) = catalogue::run(&Client::open(data)?, command).await?;
-            show(cli, &answer, &words);
+            show(cli.json, &answer, &words);
         }
         Command::Goods(command) => goods::run(cli, command).await?,
         Command::Findings(command) => {
             let (answer, words) = shell::findings::run(&Client::open(data)?, command).await?;
-            show(cli, &answer, &words);
+            show(cli.json, &answer, &words);
         }
         Command::Cash { direction, amount, reason, key } => {
             let moved = till::cash(data, direction, *amount, reason, key.as_deref()).await?;
-            show(cli, &moved.json, &moved.words);
+            show(cli.json, &moved.json, &moved.words);
         }
         Command::Day(command) => {
             let closed = till::day(data, command).await?;
-            show(cli, &closed.json, &closed.words);
+            show(cli.json, &closed.json, &closed.words);
         }
         Command::Receipt(command) => {
             let receipt = till::receipt(data, command).await?;
-            show(cli, &receipt.json, &receipt.words);
+            show(cli.json, &receipt.json, &receipt.words);
         }
         Command::Rights(command) => rights(cli, command).await?,
         Command::Verify => return verify_logs(cli).await,
         Command::Link { state } => {
             let body = json!({ "up": state == "up" });
             let answer: Value = Client::open(data)?.put("/v1/link", &body).await?;
-            show(cli, &answer, &format!("link {state}"));
+            show(cli.json, &answer, &format!("link {state}"));
         }
         Command::Till(TillCommand::Add { name }) => {
             let body = json!({ "name": name });
             let answer: Value = Client::open(data)?.post("/v1/tills", &body).await?;
             let token = answer["token"].as_str().unwrap_or_default();
-            show(cli, &answer, &format!("till {name}: token {token}"));
+            show(cli.json, &answer, &format!("till {name}: token {token}"));
         }
         Command::Till(TillCommand::Certificate) => {
             let answer: TillApi = Client::open(data)?.get("/v1/till-api").await?;
@@ -270,7 +270,7 @@ async fn execute(cli: &Cli) -> anyhow::Result<Exit> {
             let hosts = hosts.join(", ");
             let words =
                 format!("https on {address} as {hosts}\nSHA-256 {fingerprint}\n{certificate}");
-            show(cli, &answer, words.trim_end());
+            show(cli.json, &answer, words.trim_end());
         }
     }
     Ok(Exit::Ok)
@@ -300,13 +300,13 @@ async fn rights(cli: &Cli, command: &RightsCommand) -> anyhow::Result<()> {
     let body = json!({ other: device, "sku": sku, "quantity": quantity });
     let key = till::key_or_random(key.as_deref())?;
     let answer: Value = client.post_once(path, &key, &body).await?;
-    show(cli, &answer, &format!("{words} {quantity} thousandths of {sku}"));
+    show(cli.json, &answer, &format!("{words} {quantity} thousandths of {sku}"));
     Ok(())
 }
 
 async fn show_rights(cli: &Cli, client: &Client, sku: Option<&str>) -> anyhow::Result<()> {
     let page = RightsPage::whole(client, sku).await?;
-    show(cli, &page, &page.in_words());
+    show(cli.json, &page, &page.in_words());
     Ok(())
 }
 
@@ -314,7 +314,7 @@ async fn stock(cli: &Cli, sku: Option<&str>) -> anyhow::Result<()> {
     let client = Client::open(&cli.data)?;
     if let Some(sku) = sku {
         let item: ItemStock = client.get(&format!("/v1/stock/{}", escape(sku))).await?;
-        show(cli, &item, &stock_line(&item));
+        show(cli.json, &item, &stock_line(&item));
         return Ok(());
     }
     let mut items = Vec::new();
@@ -329,7 +329,7 @@ async fn stock(cli: &Cli, sku: Option<&str>) -> anyhow::Result<()> {
         }
     }
     let words: Vec<String> = items.iter().map(stock_line).collect();
-    show(cli, &BTreeMap::from([("items", &items)]), &words.join("\n"));
+    show(cli.json, &BTreeMap::from([("items", &items)]), &words.join("\n"));
     Ok(())
 }
 
@@ -346,16 +346,6 @@ fn stock_line(item: &ItemStock) -> String {
 
 async fn verify_logs(cli: &Cli) -> anyhow::Result<Exit> {
     let report = shell::daemon::verify(&RealEnv::new()?, &cli.data).await?;
-    show(cli, &report, &shell::read::report_words(&report));
+    show(cli.json, &report, &shell::read::report_words(&report));
     Ok(if report.ok { Exit::Ok } else { Exit::Data })
-}
-
-/// Prints an answer. It goes to text directly: `Value` cannot hold every sum.
-fn show(cli: &Cli, answer: &impl Serialize, words: &str) {
-    if cli.json {
-        let json = serde_json::to_string(answer);
-        println!("{}", json.expect("invariant: an answer is plain data"));
-    } else {
-        println!("{words}");
-    }
 }

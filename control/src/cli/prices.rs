@@ -6,8 +6,9 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use shell::client::{Client, escape};
+use shell::show::show;
 
-use super::{Cli, show};
+use super::Cli;
 
 /// What is read of a price list; a control takes less.
 const STDIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -68,16 +69,16 @@ pub(super) async fn run(cli: &Cli, command: &PricesCommand) -> anyhow::Result<()
             let answer: Value = client.post("/v1/prices/bundles", &body).await?;
             let bundle = answer["bundle"].as_str().unwrap_or_default();
             let words = format!("bundle {bundle}: {} prices from {from}", answer["items"]);
-            show(cli, &answer, &words);
+            show(cli.json, &answer, &words);
         }
         PricesCommand::Show { bundle, merchant } => {
             let body = whole(&client, bundle.as_deref(), merchant.as_deref()).await?;
-            show(cli, &body, &bundle_words(&body));
+            show(cli.json, &body, &bundle_words(&body));
         }
         PricesCommand::Stale { from, to, merchant } => {
             let query = query(&[("from", from), ("to", to), ("merchant", merchant)]);
             let report: Value = client.get(&format!("/v1/prices/stale{query}")).await?;
-            show(cli, &report, &stale_words(&report));
+            show(cli.json, &report, &stale_words(&report));
         }
     }
     Ok(())

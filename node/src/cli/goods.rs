@@ -4,9 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use shell::arguments::{GoodsLine, goods_line};
 use shell::client::Client;
+use shell::show::show;
 
+use super::Cli;
 use super::till::key_or_random;
-use super::{Cli, show};
 use crate::api::goods::PlaceBody;
 
 #[derive(Debug, Subcommand)]
@@ -76,29 +77,29 @@ pub(super) async fn run(cli: &Cli, command: &GoodsCommand) -> anyhow::Result<()>
             let lines = lines(&goods.lines, "quantity");
             let body = json!({ "to": to, "lines": lines });
             let answer = state(&client, "/v1/goods/dispatches", goods.key.as_deref(), body).await?;
-            show(cli, &answer, &format!("dispatched {}", text(&answer["dispatch"])));
+            show(cli.json, &answer, &format!("dispatched {}", text(&answer["dispatch"])));
         }
         GoodsCommand::TakeIn { dispatch, lines: came, key } => {
             let body = json!({ "dispatch": dispatch, "lines": lines(came, "quantity") });
             let answer = state(&client, "/v1/goods/taken-in", key.as_deref(), body).await?;
-            show(cli, &answer, &format!("taken in {}", text(&answer["taken_in"])));
+            show(cli.json, &answer, &format!("taken in {}", text(&answer["taken_in"])));
         }
         GoodsCommand::Spoil { reason, goods } => {
             let body = json!({ "reason": reason, "lines": lines(&goods.lines, "quantity") });
             let answer = state(&client, "/v1/goods/spoiled", goods.key.as_deref(), body).await?;
-            show(cli, &answer, &format!("written off {}", text(&answer["spoiled"])));
+            show(cli.json, &answer, &format!("written off {}", text(&answer["spoiled"])));
         }
         GoodsCommand::Transfers => transfers(cli, &client).await?,
         GoodsCommand::Count(CountCommand::Begin) => {
             let answer: Value = client.post("/v1/counts", &json!({})).await?;
             let PlaceBody { epoch, seq } = serde_json::from_value(answer["start"].clone())?;
             let words = format!("count, then: count finish --start {epoch}:{seq} SKU:THOUSANDTHS");
-            show(cli, &answer, &words);
+            show(cli.json, &answer, &words);
         }
         GoodsCommand::Count(CountCommand::Finish { start, goods }) => {
             let body = json!({ "start": start, "lines": lines(&goods.lines, "counted") });
             let answer = state(&client, "/v1/counts/finish", goods.key.as_deref(), body).await?;
-            show(cli, &answer, &variances(&answer));
+            show(cli.json, &answer, &variances(&answer));
         }
     }
     Ok(())
@@ -118,7 +119,7 @@ async fn transfers(cli: &Cli, client: &Client) -> anyhow::Result<()> {
         let to = row["to"]["name"].as_str().unwrap_or_else(|| text(&row["to"]["stall"]));
         words.push_str(&format!("{} to {to}\n", text(&row["dispatch"])));
     }
-    show(cli, &json!({ "transfers": all }), words.trim_end());
+    show(cli.json, &json!({ "transfers": all }), words.trim_end());
     Ok(())
 }
 

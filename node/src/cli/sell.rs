@@ -4,9 +4,10 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 use shell::client::Client;
+use shell::show::show;
 
+use super::Cli;
 use super::till::key_or_random;
-use super::{Cli, show};
 
 #[derive(Debug, Args)]
 pub(super) struct Sell {
@@ -67,6 +68,6 @@ pub(super) async fn run(cli: &Cli, sell: &Sell) -> anyhow::Result<()> {
     let key = key_or_random(key.as_deref())?;
     let answer: Value = client.post_once("/v1/sales", &key, &body).await?;
     let words = format!("sold {} for {} minor units", answer["sale"], answer["total"]);
-    show(cli, &answer, &words);
+    show(cli.json, &answer, &words);
     Ok(())
 }

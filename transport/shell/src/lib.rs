@@ -18,10 +18,9 @@
 //! | [`findings`] | the commands about findings |
 //! | [`refusal`] | the problem of each refusal |
 //! | [`idempotency`], [`settle`] | keys that make a call safe to repeat; the settling of findings |
-//! | [`auth`], [`host`] | bearer tokens; which Host headers are served |
 //! | [`auth`], [`host`] | bearer tokens; which Host and Origin headers are served |
 //! | [`lan`], [`metrics`] | the TLS listener for tills; what a daemon counts of itself |
-//! | [`client`], [`arguments`], [`exit`] | the command line's side of the API |
+//! | [`client`], [`arguments`], [`show`], [`exit`] | the command line's side of the API |
 //! | [`logging`], [`signals`] | what a daemon's `main` sets up |
 //! | [`limits`] | every bound |
 //!
@@ -59,6 +58,7 @@ pub mod read;
 pub mod refusal;
 pub mod rights;
 pub mod settle;
+pub mod show;
 pub mod signals;
 
 /// The result of a process that ends with one of [`exit::Exit`]'s codes.

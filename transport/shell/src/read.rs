@@ -255,6 +255,21 @@ impl Library {
         Ok(View { store, vector: vector.hash(), scopes, any_merchant })
     }
 
+    /// [`Self::read`] of the named merchant's books alone, or of all that a view shows. What is
+    /// read may also be refused.
+    pub async fn read_of<T: Send + 'static>(
+        &self,
+        merchant: Option<String>,
+        read: impl FnOnce(&View<'_>) -> Result<Result<T, Problem>, ReadError> + Send + 'static,
+    ) -> Result<At<T>, Problem> {
+        let found = self.read(move |view| match view.narrowed(merchant.as_deref()) {
+            Ok(view) => read(&view),
+            Err(problem) => Ok(Err(problem)),
+        });
+        let At { vector, body } = found.await?;
+        Ok(At { vector, body: body? })
+    }
+
     /// Reads one consistent view, on a thread where it may take its time. The answer says at which
     /// vector it holds.
     pub async fn read<T: Send + 'static>(

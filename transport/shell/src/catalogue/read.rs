@@ -427,13 +427,9 @@ async fn reading<T: Send + 'static>(
     merchant: Option<String>,
     read: impl FnOnce(&dyn Read, Scope, &Hash) -> Result<T, ReadError> + Send + 'static,
 ) -> Result<At<T>, Problem> {
-    let answer = library.read(move |view| {
+    let home = desk.home.filter(|_| merchant.is_none());
+    let answer = library.read_of(merchant, move |view| {
         books::whole(view.store, Projection::Catalogue)?;
-        let view = match view.narrowed(merchant.as_deref()) {
-            Ok(view) => view,
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let home = desk.home.filter(|_| merchant.is_none());
         let scope = match (home, view.scopes.as_slice()) {
             (Some(home), _) => home,
             (None, [only]) => *only,
@@ -445,6 +441,5 @@ async fn reading<T: Send + 'static>(
         };
         read(view.store, scope, &view.vector).map(Ok)
     });
-    let At { vector, body } = answer.await?;
-    Ok(At { vector, body: body? })
+    answer.await
 }

@@ -206,14 +206,10 @@ async fn reading<T: Send + 'static>(
     needs: &'static [Projection],
     read: impl FnOnce(&dyn Read, Option<Scope>) -> Result<T, ReadError> + Send + 'static,
 ) -> Result<At<T>, Problem> {
-    let found = library.read(move |view| {
+    let found = library.read_of(merchant, move |view| {
         for projection in needs {
             books::whole(view.store, *projection)?;
         }
-        let view = match view.narrowed(merchant.as_deref()) {
-            Ok(view) => view,
-            Err(problem) => return Ok(Err(problem)),
-        };
         let several = "there are several merchants; name one, as in ?merchant=NAME";
         match view.scopes.as_slice() {
             [] => read(view.store, None).map(Ok),
@@ -221,8 +217,7 @@ async fn reading<T: Send + 'static>(
             _ => Ok(Err(Problem::malformed(several))),
         }
     });
-    let At { vector, body } = found.await?;
-    Ok(At { vector, body: body? })
+    found.await
 }
 
 #[cfg(test)]

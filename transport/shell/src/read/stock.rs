@@ -102,12 +102,8 @@ async fn stock(
 ) -> Result<At<StockPage>, Problem> {
     let StockQuery { merchant, after, limit } = query;
     let limit = limit.unwrap_or(STOCK_PAGE_MAX).clamp(1, STOCK_PAGE_MAX);
-    let read = move |view: &View<'_>| match view.narrowed(merchant.as_deref()) {
-        Ok(view) => stock_page(&view, after.as_deref(), limit).map(Ok),
-        Err(problem) => Ok(Err(problem)),
-    };
-    let At { vector, body } = library.read(read).await?;
-    Ok(At { vector, body: body? })
+    let read = move |view: &View<'_>| stock_page(view, after.as_deref(), limit).map(Ok);
+    library.read_of(merchant, read).await
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -128,14 +124,11 @@ async fn stock_of(
     Path(sku): Path<String>,
     Query(ItemQuery { merchant }): Query<ItemQuery>,
 ) -> Result<At<ItemStock>, Problem> {
-    let asked = sku.clone();
-    let read = move |view: &View<'_>| match view.narrowed(merchant.as_deref()) {
-        Ok(view) => stock_item(&view, &asked).map(Ok),
-        Err(problem) => Ok(Err(problem)),
+    let read = move |view: &View<'_>| {
+        let missing = || Problem::not_found(format!("SKU {sku:?} is neither in stock nor known"));
+        Ok(stock_item(view, &sku)?.ok_or_else(missing))
     };
-    let missing = || Problem::not_found(format!("SKU {sku:?} is neither in stock nor known"));
-    let At { vector, body } = library.read(read).await?;
-    body?.map(|body| At { vector, body }).ok_or_else(missing)
+    library.read_of(merchant, read).await
 }
 
 /// The stock of one SKU over every merchant of the view; `None` where none of them knows it.
