@@ -2,18 +2,13 @@
 //! those of the reference, which folds a second time and shares no code.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use anyhow::Context;
 use engine::books;
-use engine::event::{Payload, codec};
 use engine::hash::Hash;
-use engine::ids::{Epoch, EventId, LogId};
+use engine::ids::Epoch;
 use engine::keys;
-use engine::log::chain;
 use engine::projections::Projection;
-use engine::replica::lanes::StoredEvent;
 use engine::replica::rebuild::is_whole;
 use engine::replica::{Replica, arrivals};
 use engine::store::memory::MemoryStore;
@@ -23,8 +18,9 @@ use super::disks::{self, Rot, Stamps};
 use super::limits::{DIGESTS_A_LOOK, PLACES_MAX, REFERENCE_FACTS_MAX};
 use super::{Checker, Moment, Violation};
 use crate::histories::books::agree;
+use crate::histories::held;
 use crate::protocol::tenant::Tenant;
-use crate::reference::{self, Fact};
+use crate::reference;
 use crate::scenario::Plan;
 use crate::world::World;
 
@@ -116,7 +112,7 @@ impl Digests {
         }
         let tenant = Tenant::default();
         let controls = BTreeSet::from([tenant.control().device()]);
-        let facts = facts(disk.as_ref())?;
+        let facts = held::facts(disk.as_ref(), std::iter::empty())?;
         let books = reference::fold(disks::scope(), &controls, &facts);
         // A replica of its own on a copy, so that nothing of the run is touched.
         let copy = Arc::new(MemoryStore::from_image(&disk.image()));
@@ -146,44 +142,6 @@ fn stated(disk: &dyn Read) -> Result<BTreeMap<Hash, Stated>, ReadError> {
         let place = *places.entry(reads).or_insert_with(hash);
         let digest = disk.get(&keys::digest(projection as u8, scope))?.unwrap_or_default();
         out.entry(place).or_default().push((projection, digest));
-    }
-    Ok(out)
-}
-
-/// Everything that a disk holds, as the reference looks at it. The chain alone says what follows
-/// what.
-fn facts(disk: &dyn Read) -> anyhow::Result<Vec<Fact>> {
-    let mut rows: BTreeMap<EventId, StoredEvent> = BTreeMap::new();
-    let (from, to) = keys::all_events();
-    disk.scan(&from, &to, &mut |key, row| {
-        rows.extend(keys::read_event_id(key).zip(StoredEvent::from_bytes(row)));
-        ControlFlow::Continue(())
-    })?;
-    let mut places: BTreeMap<(LogId, Epoch, u64), Vec<EventId>> = BTreeMap::new();
-    for id in rows.keys() {
-        places.entry((id.log, id.epoch, id.seq)).or_default().push(*id);
-    }
-    let mut out = Vec::new();
-    for (id, stored) in &rows {
-        let event = codec::decode_event(&stored.bytes)?;
-        let log = disks::log(disk, &id.log)?.context("an event of no log")?;
-        let parent = match &event.payload {
-            Payload::EpochOpened(open) if open.parent_seq == 0 => None,
-            Payload::EpochOpened(open) => Some(EventId {
-                log: id.log,
-                epoch: open.parent_epoch,
-                seq: open.parent_seq,
-                hash: open.parent_hash.short(),
-            }),
-            _ => {
-                let content = chain::content(&stored.bytes);
-                let before = places.get(&(id.log, id.epoch, id.seq.saturating_sub(1)));
-                let mut before = before.into_iter().flatten();
-                let links = |at: &&EventId| chain::link(&rows[*at].hash, &content) == stored.hash;
-                Some(*before.find(links).context("an event without its parent")?)
-            }
-        };
-        out.push(Fact { log, id: *id, hash: stored.hash, parent, event });
     }
     Ok(out)
 }
@@ -267,7 +225,8 @@ mod tests {
         let (mut world, mut checker) = sold();
         let (from, to) = engine::projections::sales::rows(disks::scope());
         let (key, _) = world.store(0).last(&from, &to).unwrap().unwrap();
-        let day = codec::encode(&engine::projections::sales::Sums::default()).unwrap();
+        let day =
+            engine::event::codec::encode(&engine::projections::sales::Sums::default()).unwrap();
         plant(&world, key, day);
         let found = testing::look(&mut checker, &mut world, Moment::End).unwrap();
         assert!(found.contains("the control and the reference: sales differ"), "{found}");

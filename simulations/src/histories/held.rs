@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use anyhow::Context;
 use engine::event::{Payload, codec};
-use engine::ids::{EventId, LOG_BYTES, Log, LogId};
+use engine::ids::{Epoch, EventId, LOG_BYTES, Log, LogId};
 use engine::keys;
 use engine::log::chain;
 use engine::replica::lanes::StoredEvent;
@@ -41,14 +41,18 @@ pub fn facts<'a>(
 
 fn read(rows: &Rows) -> anyhow::Result<Vec<Fact>> {
     let mut logs: BTreeMap<LogId, Log> = BTreeMap::new();
-    let mut events = Vec::new();
+    let mut events: BTreeMap<EventId, StoredEvent> = BTreeMap::new();
     for (key, value) in rows {
         if let Some(id) = keys::read_event_id(key) {
-            events.push((id, StoredEvent::from_bytes(value).context("a garbled event row")?));
+            events.insert(id, StoredEvent::from_bytes(value).context("a garbled event row")?);
         } else if let Ok(bytes) = <[u8; LOG_BYTES]>::try_from(value.as_slice()) {
             let log = Log::from_bytes(&bytes).context("a garbled log row")?;
             logs.insert(log.id(), log);
         }
+    }
+    let mut places: BTreeMap<(LogId, Epoch, u64), Vec<EventId>> = BTreeMap::new();
+    for id in events.keys() {
+        places.entry((id.log, id.epoch, id.seq)).or_default().push(*id);
     }
     let mut out = Vec::new();
     for (id, stored) in &events {
@@ -64,11 +68,10 @@ fn read(rows: &Rows) -> anyhow::Result<Vec<Fact>> {
             }),
             _ => {
                 let content = chain::content(&stored.bytes);
-                let before = events.iter().find(|(other, above)| {
-                    (other.log, other.epoch, other.seq + 1) == (id.log, id.epoch, id.seq)
-                        && chain::link(&above.hash, &content) == stored.hash
-                });
-                Some(before.context("an event without its parent")?.0)
+                let before = places.get(&(id.log, id.epoch, id.seq.saturating_sub(1)));
+                let mut before = before.into_iter().flatten();
+                let links = |at: &&EventId| chain::link(&events[*at].hash, &content) == stored.hash;
+                Some(*before.find(links).context("an event without its parent")?)
             }
         };
         out.push(Fact { log, id: *id, hash: stored.hash, parent, event });

@@ -9,7 +9,7 @@ pub(crate) mod books;
 mod checks;
 mod conserved;
 mod deeds;
-mod held;
+pub(crate) mod held;
 mod machine;
 mod runner;
 mod steps;

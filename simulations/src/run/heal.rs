@@ -1,7 +1,6 @@
 //! The liveness phase: faults stop, whatever has no end of its own is set right, and everything
 //! must converge in time.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -9,9 +8,10 @@ use super::customers::Later;
 use super::limits::{HEAL_LOOK, IN_ORDER, SHOWN_MAX};
 use super::runner::Runner;
 use super::views;
+use crate::checkers::disks::{self, Rot};
 use crate::checkers::{Moment, Violation};
 use crate::net::Change;
-use crate::scenario::{Deed, Happening, Machine};
+use crate::scenario::{Deed, Machine};
 
 impl Runner<'_> {
     /// Heals everything, waits until it has converged and gives how long that took; none if it did
@@ -25,11 +25,11 @@ impl Runner<'_> {
         }
         self.check(Moment::Healed)?;
         let end = began + self.plan.settle;
-        let rotten = self.rotten();
+        let rot = Rot::of(self.plan);
         while !self.is_over() {
             let now = self.world.now();
             self.go_on((now + HEAL_LOOK).min(end))?;
-            let apart = self.apart(&rotten)?;
+            let apart = self.apart(&rot)?;
             if apart.is_empty() {
                 return Ok(Some(self.world.now() - began));
             }
@@ -71,50 +71,22 @@ impl Runner<'_> {
         if !self.world.is_up(host) { self.deed(host, &Deed::Start) } else { Ok(()) }
     }
 
-    /// Hosts on whose disk bits flipped: nobody can say what they hold.
-    fn rotten(&self) -> BTreeSet<usize> {
-        let host = |what: &Happening| match what {
-            Happening::Host { host, deed: Deed::BitRot { .. } } => Some(*host),
-            _ => None,
-        };
-        self.plan.items.iter().filter_map(|item| host(&item.what)).collect()
-    }
-
-    /// Whether a host must hold what the control holds.
-    fn is_compared(&self, host: usize, rotten: &BTreeSet<usize>) -> bool {
-        let is_ours = self.world.device(host).is_some();
-        is_ours && self.world.is_awake(host) && !rotten.contains(&host)
-    }
-
     /// What keeps hosts from having converged, in words; nothing if they have.
-    fn apart(&mut self, rotten: &BTreeSet<usize>) -> anyhow::Result<Vec<String>> {
+    fn apart(&self, rot: &Rot) -> anyhow::Result<Vec<String>> {
         let mut words = Vec::new();
-        let store = self.world.store(0);
-        let control = self.vectors.of(&self.world, 0)?.clone();
         for (host, machine) in self.plan.machines.iter().enumerate() {
             let is_host = matches!(machine, Machine::Control | Machine::Stall);
-            if is_host && !rotten.contains(&host) && !self.world.is_awake(host) {
+            if is_host && !rot.has(&self.world, host) && !self.world.is_awake(host) {
                 words.push(format!("host {host} does not run"));
             }
-            if host == 0 || !self.is_compared(host, rotten) {
-                continue;
-            }
-            let vector = self.vectors.of(&self.world, host)?;
-            if *vector != control {
-                let logs = control.0.keys().chain(vector.0.keys()).collect::<BTreeSet<_>>();
-                let differs = |log: &&&engine::ids::Log| control.leaves(log) != vector.leaves(log);
-                let count = logs.iter().filter(differs).count();
-                words.push(format!("host {host} and the control differ in {count} logs"));
-            }
         }
+        words.extend(disks::apart(&self.world, rot)?);
         if !words.is_empty() {
             return Ok(words);
         }
-        let stated = views::digests(store.as_ref())?;
-        for host in 1..self.plan.machines.len() {
-            if !self.is_compared(host, rotten) {
-                continue;
-            }
+        let stated = views::digests(self.world.store(0).as_ref())?;
+        let others = disks::sound(&self.world, rot).filter(|host| *host > 0);
+        for host in others.filter(|host| self.world.is_awake(*host)) {
             if views::digests(self.world.store(host).as_ref())? != stated {
                 words.push(format!("host {host} has other digests than the control"));
             }

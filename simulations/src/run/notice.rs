@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::ids::Scope;
 use engine::store::ReadError;
 
 use super::views::{self, Vectors};
+use crate::checkers::disks;
 use crate::net::Change;
 use crate::record::marks::{Mark, Marks};
 use crate::scenario::{Deed, Plan, Point};
@@ -210,7 +210,7 @@ impl Notice {
             if before.is_some_and(|(seen, _)| seen == commits) {
                 continue;
             }
-            let now = views::accepted(world.store(host).as_ref(), scope(), &device)?;
+            let now = views::accepted(world.store(host).as_ref(), disks::scope(), &device)?;
             if before.is_some_and(|(_, before)| before < now) {
                 self.marks.reach(Mark::RightsOverLan);
             }
@@ -218,9 +218,4 @@ impl Notice {
         }
         Ok(())
     }
-}
-
-/// The scope of the one merchant that stalls of a scenario belong to.
-pub fn scope() -> Scope {
-    Scope::Merchant(engine::ids::MerchantId::from_name("main"))
 }

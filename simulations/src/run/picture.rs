@@ -8,9 +8,9 @@ use engine::store::ReadError;
 
 use super::customers::Counts;
 use super::limits::SAMPLES_MAX;
-use super::notice::scope;
 use super::views::Vectors;
 use crate::checkers::Violation;
+use crate::checkers::disks::scope;
 use crate::net::Change;
 use crate::record::changes::Changes;
 use crate::record::marks::Marks;

@@ -10,12 +10,13 @@ use engine::books;
 
 use super::customers::{Customers, Later};
 use super::limits::{LOOK_MAX, LOOK_MIN, WAITING_MAX};
-use super::notice::{Notice, scope};
+use super::notice::Notice;
 use super::outcome::{Failed, Outcome, Passed, Promised, Sales};
 use super::picture::Picture;
 use super::strangers::Strangers;
 use super::views::{self, Vectors};
 use super::{Finished, Options, requests};
+use crate::checkers::disks::{self, scope};
 use crate::checkers::{self, Checker, Moment, Violation};
 use crate::net::pcap::Capture;
 use crate::net::{Change, Trace};
@@ -321,7 +322,7 @@ impl<'a> Runner<'a> {
         let store = self.world.store(0);
         let mut lost = 0;
         for fact in &self.world.tills.acknowledged {
-            lost += u64::from(!views::holds(store.as_ref(), &fact.id)?);
+            lost += u64::from(!disks::holds(store.as_ref(), &fact.id)?);
         }
         let books = books::summary(store.as_ref(), scope())?;
         let at_control: i128 = books.values().map(|sums| sums.amount - sums.refunded).sum();

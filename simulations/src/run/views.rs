@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use engine::books;
-use engine::ids::{DeviceId, EventId, Lane, Log, Scope};
+use engine::ids::{DeviceId, Lane, Log, Scope};
 use engine::keys;
 use engine::log::vector::VersionVector;
 use engine::projections::Projection;
@@ -110,9 +110,4 @@ pub fn accepted(store: &dyn Read, scope: Scope, device: &DeviceId) -> Result<i12
         ControlFlow::Continue(())
     })?;
     Ok(sum)
-}
-
-/// Whether a disk holds an event.
-pub fn holds(store: &dyn Read, id: &EventId) -> Result<bool, ReadError> {
-    Ok(store.get(&keys::event(id))?.is_some())
 }

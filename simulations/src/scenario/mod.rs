@@ -45,6 +45,6 @@ pub use plan::{
 pub use read::{Problem, Problems, ReadError, read};
 pub use set::{SetError, set, trace_carrier};
 pub use spec::{Control, Group, Peers, Promise, Scenario, Share, Surge, Swarm, Workload};
-pub use swarm::{KINDS as SWARM_KINDS, drawn};
+pub use swarm::{drawn, kinds as swarm_kinds};
 pub use typed::Wrong;
 pub use write::{WriteError, to_toml};

@@ -13,7 +13,7 @@ use super::limits::SWARM_FAULTS_MAX;
 use super::spec::{Scenario, Share, Swarm};
 use crate::protocol::world::Draw;
 
-pub use what::KINDS;
+pub use what::kinds;
 
 /// The faults that the seed draws, named `swarm-0` and on; none for a scenario without a swarm. A
 /// kind that the venue has no room for (a LAN that goes down, where there is none) is passed over.

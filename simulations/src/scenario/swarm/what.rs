@@ -3,45 +3,18 @@
 use crate::net::{Change, LinkSpec};
 use crate::protocol::world::Draw;
 use crate::scenario::decimal::Decimal;
-use crate::scenario::fault::{Broad, HostFault, Hostility, Point, What};
+use crate::scenario::fault::{self, Broad, HostFault, Hostility, Point, What};
 use crate::scenario::hosts::HostSet;
 use crate::scenario::plan::carriers_of_stalls;
 use crate::scenario::spec::Scenario;
 
+/// What only undoes another fault: a drawn one ends by itself.
+const UNDOING: &[&str] = &["heal", "heal-one-way", "carrier-up", "heal-all", "link-on"];
+
 /// Every kind that can be drawn.
-pub const KINDS: &[&str] = &[
-    "cut",
-    "cut-one-way",
-    "carrier-down",
-    "carrier-silent",
-    "captive",
-    "silent-up",
-    "rebind",
-    "readdress",
-    "prefer",
-    "lan-down",
-    "respec",
-    "carrier-outage",
-    "blackout",
-    "partition",
-    "flapping",
-    "crash",
-    "restart",
-    "power-cut",
-    "pause",
-    "restart-from-backup",
-    "clone",
-    "wipe",
-    "clock-step",
-    "clock-drift",
-    "clock-1970",
-    "disk-eio",
-    "disk-enospc",
-    "disk-slow",
-    "bit-rot",
-    "hostile-peer",
-    "link-off",
-];
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    fault::kinds().filter(|kind| !UNDOING.contains(kind))
+}
 
 /// A fault of this kind that begins at `at_ms`; `None` where the venue has no room for it.
 pub(super) fn draw(scenario: &Scenario, kind: &str, at_ms: u64, draw: &mut Draw) -> Option<What> {
